@@ -1,0 +1,100 @@
+"""What "still correct" means after a pass: the promise, not the comparison.
+
+The verifier holds a pass to its contract; ``graphfix.verify.compare`` does the arithmetic.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Base of all contracts; ``label`` is how reports name it."""
+
+    @property
+    def label(self) -> str:
+        """Short text for tables, such as ``close(rtol=1e-05)``."""
+        return type(self).__name__.lower()
+
+
+@dataclass(frozen=True)
+class Exact(Contract):
+    """Bit for bit the same values (NaN in the same places)."""
+
+
+@dataclass(frozen=True)
+class Close(Contract):
+    """Reordered arithmetic: ``|after - before| <= atol + rtol * |before|``, element by element.
+
+    ``None`` takes the tolerance of the tensor's dtype (``graphfix.verify.compare``). Integer and
+    bool tensors are compared exactly under every ``Close``.
+    """
+
+    rtol: float | None = None
+    atol: float | None = None
+
+    @property
+    def label(self) -> str:
+        """Name with the tolerances that differ from the dtype's own."""
+        parts = [
+            f"{k}={v:g}" for k, v in (("rtol", self.rtol), ("atol", self.atol)) if v is not None
+        ]
+        return f"close({', '.join(parts)})" if parts else "close"
+
+
+@dataclass(frozen=True)
+class InRange(Contract):
+    """Equal while integers fit the narrower type; compared as :class:`Exact`."""
+
+
+@dataclass(frozen=True)
+class Approximate(Contract):
+    """A different function on purpose; each output's cosine similarity must reach ``cosine``."""
+
+    cosine: float = 0.99
+
+    @property
+    def label(self) -> str:
+        """Name with the cosine that must be reached."""
+        return f"approximate(cosine>={self.cosine:g})"
+
+
+@dataclass(frozen=True)
+class Interface(Contract):
+    """Graph inputs or outputs were renamed, trimmed or retyped on purpose.
+
+    ``outputs`` maps each output of the model after to the value in the model before that it must
+    equal; ``inputs`` maps inputs after to inputs before. ``base`` says how the numbers compare.
+    """
+
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    base: Contract = field(default_factory=Exact)
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """One place where the model before held a stand-in that must not be compared with.
+
+    ``reference`` takes the arrays of ``inputs`` in order and returns the array ``output`` must
+    hold; it is independent of the nodes the pass put there.
+    """
+
+    inputs: tuple[str, ...]
+    output: str
+    reference: Callable[..., Array]
+
+
+@dataclass(frozen=True)
+class Replaces(Contract):
+    """The model before is a stand-in: each substitution is compared with its own reference.
+
+    Everything outside the substitutions is compared with the model before, under ``base``.
+    """
+
+    substitutions: tuple[Substitution, ...] = ()
+    base: Contract = field(default_factory=Close)

@@ -1,0 +1,66 @@
+"""Errors a user can meet; the command line prints them without a traceback.
+
+``GraphfixError``
+├── ``ModelError``        a model file cannot be read, written or trusted        (exit 1)
+├── ``UsageError``        a wrong option, name or file on the command line        (exit 2)
+│   ├── ``PipelineError``   pipeline text or recipe that cannot be understood
+│   └── ``PluginError``     a plugin that cannot be loaded or clashes
+├── ``PassError``         a pass could not do its work                             (exit 1)
+│   ├── ``StructureError``  a pass left an invalid graph
+│   └── ``NumericsError``   a pass changed the numbers beyond its contract
+└── ``ToolError``         an external program is missing or failed                 (exit 3)
+"""
+
+from typing import ClassVar
+
+
+class GraphfixError(Exception):
+    """Base of every error that is addressed to the user."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ModelError(GraphfixError):
+    """A model cannot be read, written or trusted; the message names the file."""
+
+
+class UsageError(GraphfixError):
+    """The request itself is wrong: an option, a name, a file given by the user."""
+
+    exit_code = 2
+
+
+class PipelineError(UsageError):
+    """Pipeline text or a recipe cannot be understood.
+
+    ``column`` is the 0-based position in ``text`` the message points at.
+    """
+
+    def __init__(self, message: str, text: str = "", column: int | None = None) -> None:
+        self.text = text
+        self.column = column
+        if column is not None:
+            message = f"{message}\n  {text}\n  {' ' * column}^"
+        super().__init__(message)
+
+
+class PluginError(UsageError):
+    """A plugin cannot be loaded, or two plugins claim one name."""
+
+
+class PassError(GraphfixError):
+    """A pass could not do its work; the model is as it was before."""
+
+
+class StructureError(PassError):
+    """A pass left an invalid graph."""
+
+
+class NumericsError(PassError):
+    """A pass changed the numbers beyond its contract."""
+
+
+class ToolError(GraphfixError):
+    """An external program is missing, failed, or ran into its limits."""
+
+    exit_code = 3

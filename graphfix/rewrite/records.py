@@ -1,0 +1,56 @@
+"""What a pass did, as frozen values: observed by the rewriter, never claimed by the pass."""
+
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from graphfix.contract import Contract
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A rewrite that was not made, and the fact that stood against it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class SkipRecord:
+    """A :class:`Skip` with the node it is about."""
+
+    node: str
+    op_type: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """One observed change of the graph.
+
+    ``outputs`` are the values that keep their names across the change, so that the model before
+    and the model after can be compared there; ``inputs`` are the values the new nodes read.
+    """
+
+    node: str
+    op_type: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    graph: str = ""
+    """Name of the subgraph or function that holds the site; empty in the main graph."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """The outcome of one pass.
+
+    ``model`` is the model that was handed in when the pass edits in place, another one otherwise.
+    """
+
+    model: ir.Model
+    contract: Contract
+    rewrites: tuple[Rewrite, ...] = ()
+    skips: tuple[SkipRecord, ...] = ()
+    notes: tuple[str, ...] = field(default=())

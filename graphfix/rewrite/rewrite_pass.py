@@ -1,0 +1,96 @@
+"""The usual pass: an anchor operator and a function from the anchor to its replacement."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import onnx_ir as ir
+
+from graphfix.contract import Contract
+from graphfix.rewrite.base import Pass, PassContext
+from graphfix.rewrite.records import PassResult, Rewrite, Skip, SkipRecord
+from graphfix.rewrite.rewriter import Rewriter, Scope, node_label
+
+Replacement = ir.Value | Sequence[ir.Value | None] | Mapping[ir.Value, ir.Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewritePass(Pass):
+    """Visits every node of ``match_ops`` in graph order, in subgraphs and functions too.
+
+    ``rewrite`` returns what takes the anchor's place: one value, a sequence with one entry per
+    output (``None`` for an output nobody reads), or a mapping from any old values to new ones when
+    the pattern reaches beyond the anchor; or a :class:`Skip`.
+    """
+
+    match_ops: ClassVar[tuple[str, ...]]
+    match_domains: ClassVar[tuple[str, ...]] = ("", "ai.onnx")
+    must_match: ClassVar[bool] = True
+
+    @abstractmethod
+    def rewrite(self, node: ir.Node, rw: Rewriter) -> Replacement | Skip:
+        """Build the replacement of ``node`` through ``rw``, or say why not."""
+
+    def conclude(self, rewrites: Sequence[Rewrite], rw: Rewriter) -> Contract:
+        """The contract of what was done; overridden where the promise depends on the sites."""
+        return self.contract
+
+    def run(self, model: ir.Model, context: PassContext) -> PassResult:
+        """Rewrite every selected anchor; see :meth:`rewrite`."""
+        rw = Rewriter(model, context)
+        rewrites: list[Rewrite] = []
+        skips: list[SkipRecord] = []
+        for scope in scopes(model):
+            anchors = [node for node in scope if self._matches(node)]
+            if not anchors:
+                continue
+            for node in anchors if self.select is None else self.select.filter(anchors):
+                if node.graph is None:
+                    continue  # an earlier rewrite of this pass has consumed it
+                rw.begin(node, scope)
+                answer = self.rewrite(node, rw)
+                if isinstance(answer, Skip):
+                    skips.append(SkipRecord(node_label(node), node.op_type, answer.reason))
+                    rw.abandon()
+                else:
+                    rewrites.append(rw.commit(_as_mapping(node, answer)))
+        contract = self.conclude(rewrites, rw) if rewrites else self.contract
+        return PassResult(model, contract, tuple(rewrites), tuple(skips))
+
+    def _matches(self, node: ir.Node) -> bool:
+        return node.op_type in self.match_ops and node.domain in self.match_domains
+
+
+def scopes(model: ir.Model) -> Iterator[Scope]:
+    """The main graph, then every subgraph outside in, then the functions with theirs."""
+    yield model.graph
+    yield from _nested(model.graph)
+    for function in model.functions.values():
+        yield function
+        yield from _nested(function)
+
+
+def _nested(scope: Scope) -> Iterator[ir.Graph]:
+    for node in scope:
+        for attribute in node.attributes.values():
+            if attribute.is_ref():
+                continue
+            if attribute.type == ir.AttributeType.GRAPH:
+                graphs: Sequence[ir.Graph] = (attribute.as_graph(),)
+            elif attribute.type == ir.AttributeType.GRAPHS:
+                graphs = attribute.as_graphs()
+            else:
+                continue
+            for graph in graphs:
+                yield graph
+                yield from _nested(graph)
+
+
+def _as_mapping(node: ir.Node, answer: Replacement) -> Mapping[ir.Value, ir.Value]:
+    if isinstance(answer, Mapping):
+        return answer
+    if isinstance(answer, ir.Value):
+        return {node.outputs[0]: answer}
+    assert len(answer) == len(node.outputs), "one entry per output of the anchor"
+    return {old: new for old, new in zip(node.outputs, answer, strict=True) if new is not None}

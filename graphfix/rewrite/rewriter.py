@@ -1,0 +1,415 @@
+"""The only hand that edits a graph: builds nodes beside an anchor and observes every change."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir import convenience
+
+from graphfix.errors import PassError
+from graphfix.rewrite.base import PassContext, Target
+from graphfix.rewrite.constants import constant_array
+from graphfix.rewrite.records import Rewrite, Skip
+
+Scope = ir.Graph | ir.Function
+AttrValue = int | float | str | Sequence[int] | Sequence[float] | ir.Attr | ir.TensorProtocol
+
+
+def node_label(node: ir.Node) -> str:
+    """Name of a node for people and for new names; unnamed nodes go by their first output."""
+    if node.name:
+        return node.name
+    first = next((out.name for out in node.outputs if out.name), None)
+    return f"{node.op_type}_{first}" if first else node.op_type
+
+
+class Names:
+    """Hands out value and node names that are unique in the whole model, subgraphs included."""
+
+    def __init__(self, model: ir.Model) -> None:
+        self._used: set[str] = set()
+        self._collect(model.graph)
+        for function in model.functions.values():
+            self._collect(function)
+
+    def _collect(self, scope: Scope) -> None:
+        used = self._used
+        used.update(value.name for value in scope.inputs if value.name)
+        if isinstance(scope, ir.Graph):
+            used.update(scope.initializers)
+        for node in scope:
+            if node.name:
+                used.add(node.name)
+            used.update(value.name for value in node.outputs if value.name)
+            for attribute in node.attributes.values():
+                if attribute.type == ir.AttributeType.GRAPH and not attribute.is_ref():
+                    self._collect(attribute.as_graph())
+                elif attribute.type == ir.AttributeType.GRAPHS and not attribute.is_ref():
+                    for graph in attribute.as_graphs():
+                        self._collect(graph)
+
+    def fresh(self, stem: str) -> str:
+        """``stem_0``, or the first counter that is free."""
+        counter = 0
+        while f"{stem}_{counter}" in self._used:
+            counter += 1
+        name = f"{stem}_{counter}"
+        self._used.add(name)
+        return name
+
+
+@dataclass
+class _Site:
+    """The edits of one rewrite while it is being made."""
+
+    anchor: ir.Node
+    scope: Scope
+    label: str
+    added: list[ir.Node]
+    constants: list[ir.Value]
+    notes: list[str]
+
+
+class Rewriter:
+    """Reads and edits one model for one pass.
+
+    New nodes go directly before the current anchor and take their names from it
+    (``head/Resize_3/Mul_0``). Nothing is removed until the pass has returned its values.
+    """
+
+    def __init__(self, model: ir.Model, context: PassContext) -> None:
+        self.model = model
+        self.target: Target | None = context.target
+        self._names: Names | None = None
+        self._site: _Site | None = None
+        self._shared: dict[tuple[int, str, tuple[int, ...], bytes], ir.Value] = {}
+
+    @property
+    def opset(self) -> int:
+        """Version of the default domain where the anchor stands."""
+        scope = self._current.scope
+        imports = scope.opset_imports if isinstance(scope, ir.Function) else None
+        return (imports or self.model.graph.opset_imports).get("", 1)
+
+    @property
+    def _current(self) -> _Site:
+        assert self._site is not None, "the rewriter is only valid inside rewrite()"
+        return self._site
+
+    # Reading
+
+    def constant(self, value: ir.Value | None) -> np.ndarray | None:
+        """The array a value always has, or ``None`` (see :func:`constant_array`)."""
+        return constant_array(value)
+
+    def scalar(self, value: ir.Value | None) -> float | int | bool | None:
+        """The one number a constant value holds; ``None`` when it is computed or not one number."""
+        array = constant_array(value)
+        if array is None or array.size != 1:
+            return None
+        item: float | int | bool = array.reshape(()).item()
+        return item
+
+    def ints(self, value: ir.Value | None) -> tuple[int, ...] | None:
+        """The integers a constant tensor holds, flattened; ``None`` when it is computed."""
+        array = constant_array(value)
+        if array is None or array.dtype.kind not in "iu":
+            return None
+        return tuple(int(item) for item in array.reshape(-1))
+
+    def attr_int(self, node: ir.Node, name: str, default: int) -> int:
+        """An integer attribute, or its default."""
+        attribute = node.attributes.get(name)
+        return default if attribute is None else attribute.as_int()
+
+    def attr_float(self, node: ir.Node, name: str, default: float) -> float:
+        """A float attribute, or its default."""
+        attribute = node.attributes.get(name)
+        return default if attribute is None else attribute.as_float()
+
+    def attr_str(self, node: ir.Node, name: str, default: str) -> str:
+        """A string attribute, or its default."""
+        attribute = node.attributes.get(name)
+        return default if attribute is None else attribute.as_string()
+
+    def attr_ints(
+        self, node: ir.Node, name: str, default: tuple[int, ...] | None = None
+    ) -> tuple[int, ...] | None:
+        """An attribute that is a list of integers, or its default."""
+        attribute = node.attributes.get(name)
+        return default if attribute is None else tuple(attribute.as_ints())
+
+    def param_ints(self, node: ir.Node, name: str, index: int) -> tuple[int, ...] | None:
+        """A parameter that is an attribute in old opsets and input ``index`` in new ones.
+
+        ``axes`` of Squeeze, Unsqueeze and the Reduce ops, ``pads`` of Pad, ``split`` of Split …
+        Returns ``None`` when it is absent or computed; :meth:`has_input` tells which.
+        """
+        if name in node.attributes:
+            return self.attr_ints(node, name)
+        return self.ints(self.input(node, index))
+
+    def input(self, node: ir.Node, index: int) -> ir.Value | None:
+        """Input ``index``; an absent or empty optional input is ``None``."""
+        return node.inputs[index] if index < len(node.inputs) else None
+
+    def has_input(self, node: ir.Node, index: int) -> bool:
+        """Whether an optional input is given."""
+        return self.input(node, index) is not None
+
+    def producer(self, value: ir.Value | None, *op_types: str, port: int = 0) -> ir.Node | None:
+        """The node that makes ``value`` as its output ``port``, if its operator is one of these."""
+        node = value.producer() if value is not None else None
+        if node is None or value is None or value.index() != port:
+            return None
+        if node.domain not in ("", "ai.onnx"):
+            return None
+        return node if not op_types or node.op_type in op_types else None
+
+    def only_reader(self, value: ir.Value, *op_types: str) -> ir.Node | None:
+        """The one node that reads ``value``, if that is its only use and it is no graph output."""
+        uses = tuple(value.uses())
+        if len(uses) != 1 or value.is_graph_output():
+            return None
+        node = uses[0].node
+        return node if not op_types or node.op_type in op_types else None
+
+    # Answering
+
+    def skip(self, reason: str) -> Skip:
+        """The answer of a rewrite that leaves its anchor alone."""
+        return Skip(reason)
+
+    def note(self, text: str) -> None:
+        """Say in the report which way was taken, and why."""
+        self._current.notes.append(text)
+
+    # Building
+
+    def op(
+        self, op_type: str, *inputs: ir.Value | None, domain: str = "", **attributes: AttrValue
+    ) -> ir.Value:
+        """Insert a node with one output before the anchor and return that output."""
+        (value,) = self.ops(op_type, *inputs, outputs=1, domain=domain, **attributes)
+        return value
+
+    def ops(
+        self,
+        op_type: str,
+        *inputs: ir.Value | None,
+        outputs: int,
+        domain: str = "",
+        **attributes: AttrValue,
+    ) -> tuple[ir.Value, ...]:
+        """Insert a node with several outputs before the anchor and return them all."""
+        site = self._current
+        name = self._fresh(f"{site.label}/{op_type}")
+        node = ir.Node(
+            domain,
+            op_type,
+            inputs,
+            convenience.convert_attributes(attributes),
+            num_outputs=outputs,
+            name=name,
+        )
+        for index, value in enumerate(node.outputs):
+            value.name = name if index == 0 else self._fresh(f"{name}_out{index}")
+        site.scope.insert_before(site.anchor, node)
+        site.added.append(node)
+        return tuple(node.outputs)
+
+    def copy(self, node: ir.Node, *inputs: ir.Value | None, **changed: AttrValue) -> ir.Value:
+        """Insert a copy of a one-output node with other inputs and some attributes changed."""
+        attributes: dict[str, AttrValue] = dict(node.attributes.items())
+        attributes.update(changed)
+        return self.op(node.op_type, *(inputs or node.inputs), domain=node.domain, **attributes)
+
+    def const(
+        self,
+        data: np.ndarray | float | int | bool | Sequence[int] | Sequence[float],
+        dtype: ir.DataType | np.dtype | type | None = None,
+    ) -> ir.Value:
+        """A constant. Python ints become int64 and floats float32 unless ``dtype`` says otherwise.
+
+        In a graph it is an initializer; in a function, which has none, a Constant node. Small equal
+        constants of one pass and one graph are shared.
+        """
+        array = _as_array(data, dtype)
+        site = self._current
+        key = (
+            id(site.scope),
+            str(array.dtype),
+            array.shape,
+            array.tobytes() if array.size <= 64 else b"",
+        )
+        if array.size <= 64 and isinstance(site.scope, ir.Graph) and key in self._shared:
+            return self._shared[key]
+        name = self._fresh(f"{site.label}/const")
+        tensor = ir.tensor(array, name=name)
+        if isinstance(site.scope, ir.Function):
+            value = self.op("Constant", value=tensor)
+        else:
+            value = ir.Value(
+                name=name,
+                type=ir.TensorType(tensor.dtype),
+                shape=ir.Shape(array.shape),
+                const_value=tensor,
+            )
+            site.scope.register_initializer(value)
+            site.constants.append(value)
+            if array.size <= 64:
+                self._shared[key] = value
+        return value
+
+    def _fresh(self, stem: str) -> str:
+        if self._names is None:
+            self._names = Names(self.model)
+        return self._names.fresh(stem)
+
+    # One rewrite, driven by RewritePass
+
+    def begin(self, anchor: ir.Node, scope: Scope) -> None:
+        """Start a rewrite at ``anchor``."""
+        self._site = _Site(anchor, scope, node_label(anchor), [], [], [])
+
+    def abandon(self) -> None:
+        """Take back what the current rewrite has inserted."""
+        site = self._current
+        site.scope.remove(reversed(site.added), safe=True)
+        for value in site.constants:
+            _drop_initializer(value)
+        dropped = {id(value) for value in site.constants}
+        self._shared = {k: v for k, v in self._shared.items() if id(v) not in dropped}
+        self._site = None
+
+    def commit(self, replaced: Mapping[ir.Value, ir.Value]) -> Rewrite:
+        """Let new values take the place of old ones, remove what is dead, and record it all.
+
+        A value made here takes over name, type and shape of the value it replaces, so consumers,
+        graph outputs and reports keep seeing the same names.
+        """
+        site = self._current
+        for node in site.added:
+            if any(value in replaced for value in node.inputs if value is not None):
+                raise PassError(
+                    f"{site.label}: the replacement reads a value it replaces, which makes a "
+                    "cycle; the pass must rebuild the anchor with rw.copy"
+                )
+        before = {old: old.name or "" for old in replaced}
+        made_here = {id(out) for node in site.added for out in node.outputs}
+        taken: set[int] = set()
+        for old, new in replaced.items():
+            if id(new) not in made_here or id(new) in taken:
+                if old.is_graph_output():
+                    new = self.op("Identity", new)
+                    made_here.add(id(new))
+                else:
+                    convenience.replace_all_uses_with(old, new)
+                    continue
+            taken.add(id(new))
+            _take_over(old, new)
+        removed = _remove_dead([old.producer() for old in replaced])
+        for old in replaced:
+            producer = old.producer()
+            if producer is not None and producer.graph is not None and id(old) not in taken:
+                old.name = self._fresh(f"{site.label}/replaced")
+        kept = tuple(node for node in site.added if node.graph is not None)
+        inside = {id(out) for node in kept for out in node.outputs}
+        inputs = dict.fromkeys(
+            value.name or ""
+            for node in kept
+            for value in node.inputs
+            if value is not None and id(value) not in inside and not value.is_initializer()
+        )
+        self._site = None
+        return Rewrite(
+            node=site.label,
+            op_type=site.anchor.op_type,
+            inputs=tuple(inputs),
+            outputs=tuple(before.values()),
+            added=tuple(node.name or "" for node in kept),
+            removed=removed,
+            graph="" if site.scope is self.model.graph else (site.scope.name or "subgraph"),
+            note="; ".join(site.notes),
+        )
+
+
+def _as_array(data: object, dtype: ir.DataType | np.dtype | type | None) -> np.ndarray:
+    if isinstance(dtype, ir.DataType):
+        dtype = dtype.numpy()
+    if dtype is not None:
+        return np.asarray(data, dtype=dtype)
+    array = np.asarray(data)
+    if isinstance(data, np.ndarray):
+        return array
+    if array.dtype.kind == "f":
+        return array.astype(np.float32)
+    if array.dtype.kind in "iu" or array.size == 0:
+        return array.astype(np.int64)
+    return array
+
+
+def _take_over(old: ir.Value, new: ir.Value) -> None:
+    """Put ``new`` in the place of ``old``: uses, graph outputs, name, type, shape, metadata."""
+    name, type_, shape = old.name, old.type, old.shape
+    convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
+    new.name = name
+    if type_ is not None:
+        new.type = type_
+    if shape is not None:
+        new.shape = shape
+    new.metadata_props.update(old.metadata_props)
+    new.doc_string = new.doc_string or old.doc_string
+    for key, item in old.meta.items():
+        new.meta.setdefault(key, item)
+
+
+def _remove_dead(candidates: Iterable[ir.Node | None]) -> tuple[str, ...]:
+    """Remove the given nodes if nothing reads them, then what only they read; return the names."""
+    removed: list[str] = []
+    queue = [node for node in candidates if node is not None]
+    while queue:
+        node = queue.pop()
+        if node.graph is None or any(out.uses() or out.is_graph_output() for out in node.outputs):
+            continue
+        inputs = [value for value in node.inputs if value is not None]
+        captured = [
+            value for attribute in node.attributes.values() for value in _captures(attribute)
+        ]
+        removed.append(node_label(node))
+        node.graph.remove(node, safe=True)
+        for value in (*inputs, *captured):
+            producer = value.producer()
+            if producer is not None:
+                queue.append(producer)
+            else:
+                _drop_initializer(value)
+    return tuple(removed)
+
+
+def _captures(attribute: ir.Attr) -> Iterable[ir.Value]:
+    if attribute.is_ref() or attribute.type not in (
+        ir.AttributeType.GRAPH,
+        ir.AttributeType.GRAPHS,
+    ):
+        return
+    graphs = (
+        [attribute.as_graph()]
+        if attribute.type == ir.AttributeType.GRAPH
+        else attribute.as_graphs()
+    )
+    for graph in graphs:
+        for node in graph.all_nodes():
+            yield from (value for value in node.inputs if value is not None)
+
+
+def _drop_initializer(value: ir.Value) -> None:
+    """Remove an initializer that nothing reads and that is no input or output of its graph."""
+    if not value.is_initializer() or value.uses():
+        return
+    if value.is_graph_input() or value.is_graph_output():
+        return
+    graph = value.graph
+    if graph is not None and value.name is not None:
+        del graph.initializers[value.name]

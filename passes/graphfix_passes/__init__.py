@@ -1,0 +1,12 @@
+"""The built-in passes, registered the way any plugin registers its own."""
+
+from graphfix.plugins import Plugin
+
+PLUGIN = Plugin(
+    passes={
+        "gridsample": "graphfix_passes.gridsample:GridSample",
+        "opset": "graphfix_passes.opset:Opset",
+        "out-nodes": "graphfix_passes.out_nodes:OutNodes",
+        "sim": "graphfix_passes.sim:Sim",
+    },
+)
