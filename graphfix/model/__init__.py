@@ -1,0 +1,28 @@
+"""Models on disk and in memory: read, write, compare, check.
+
+The one in-memory form is :class:`onnx_ir.Model`. Weights stay references into the file they came
+from until somebody asks for their numbers.
+"""
+
+from graphfix.model.check import check
+from graphfix.model.diff import ModelDiff, diff
+from graphfix.model.digest import digest
+from graphfix.model.io import from_bytes, from_text, load, save, to_proto, to_text
+from graphfix.model.runtime import RuntimeModel, for_runtime
+from graphfix.model.shapes import infer_shapes
+
+__all__ = [
+    "ModelDiff",
+    "RuntimeModel",
+    "check",
+    "diff",
+    "digest",
+    "for_runtime",
+    "from_bytes",
+    "from_text",
+    "infer_shapes",
+    "load",
+    "save",
+    "to_proto",
+    "to_text",
+]

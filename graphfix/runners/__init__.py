@@ -1,0 +1,1 @@
+"""What runs a model and returns its outputs."""
