@@ -312,7 +312,7 @@ class Rewriter:
         removed = _remove_dead([old.producer() for old in replaced])
         for old in replaced:
             producer = old.producer()
-            if producer is not None and producer.graph is not None and id(old) not in taken:
+            if producer is not None and producer.graph is not None:
                 old.name = self._fresh(f"{site.label}/replaced")
         kept = tuple(node for node in site.added if node.graph is not None)
         inside = {id(out) for node in kept for out in node.outputs}

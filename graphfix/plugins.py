@@ -1,0 +1,187 @@
+"""The registry: names of passes and adapters, found through entry points, imported when needed."""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from graphfix.errors import PluginError
+from graphfix.rewrite.base import Pass
+
+GROUP = "graphfix.plugins"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What a distribution offers: tables of ``name -> "module:Class"``.
+
+    A distribution points at one with an entry point of the group ``graphfix.plugins``. The modules
+    are imported when a pass is used, so a broken one breaks only itself.
+    """
+
+    passes: Mapping[str, str] = field(default_factory=dict)
+    adapters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a name comes from: the plugin and the distribution, or the file, that offers it."""
+
+    plugin: str
+    distribution: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r} of {self.distribution}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered name; ``loaded`` is set for classes that came from a plugin file."""
+
+    name: str
+    path: str
+    origin: Origin
+    loaded: type[Pass] | None = None
+
+
+class Registry:
+    """All passes by name. Immutable once built."""
+
+    def __init__(self, entries: Iterable[Entry], broken: Sequence[PluginError] = ()) -> None:
+        self._entries: dict[str, Entry] = {}
+        self.broken = tuple(broken)
+        """Plugins that could not be loaded at all; the rest works without them."""
+        for entry in entries:
+            other = self._entries.get(entry.name)
+            if other is not None:
+                raise PluginError(
+                    f"two plugins offer a pass called {entry.name!r}: {other.origin} and "
+                    f"{entry.origin}; uninstall one, or rename the pass in one of them"
+                )
+            self._entries[entry.name] = entry
+
+    def names(self) -> Sequence[str]:
+        """All pass names, sorted."""
+        return sorted(self._entries)
+
+    def origin(self, name: str) -> Origin:
+        """Who offers the pass."""
+        return self._entries[name].origin
+
+    def pass_class(self, name: str) -> type[Pass]:
+        """Import the class behind a name.
+
+        Raises:
+            PluginError: the import fails, or it is not a pass of that name.
+        """
+        entry = self._entries[name]
+        if entry.loaded is not None:
+            return entry.loaded
+        module_name, _, class_name = entry.path.partition(":")
+        try:
+            cls = getattr(importlib.import_module(module_name), class_name)
+        except Exception as error:
+            raise PluginError(
+                f"the pass {name!r} of {entry.origin} cannot be loaded from {entry.path!r}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        return _checked(cls, entry)
+
+
+def load_registry(
+    plugin_files: Sequence[Path] = (), also: Mapping[str, Plugin] | None = None
+) -> Registry:
+    """Find all plugins: installed distributions, then files given by path.
+
+    ``also`` adds plugins of a checkout that is not installed; an installed one of the same name
+    wins.
+
+    Raises:
+        PluginError: two plugins offer one name, or a plugin file cannot be loaded.
+    """
+    entries: list[Entry] = []
+    broken: list[PluginError] = []
+    found = sorted(entry_points(group=GROUP), key=lambda point: (_distribution(point), point.name))
+    for point in found:
+        try:
+            entries += _from_entry_point(point)
+        except PluginError as error:
+            broken.append(error)
+    installed = {point.name for point in found}
+    for name, plugin in (also or {}).items():
+        if name not in installed:
+            entries += _table(plugin, Origin(name, "this checkout"))
+    for path in plugin_files:
+        entries += _from_file(path)
+    return Registry(entries, broken)
+
+
+def _distribution(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+
+
+def _from_entry_point(point: EntryPoint) -> list[Entry]:
+    origin = Origin(point.name, _distribution(point))
+    try:
+        plugin = point.load()
+    except Exception as error:
+        raise PluginError(
+            f"{origin} cannot be loaded: {type(error).__name__}: {error}; "
+            "reinstall it or uninstall it"
+        ) from error
+    if not isinstance(plugin, Plugin):
+        raise PluginError(f"{origin}: {point.value!r} is not a graphfix.plugins.Plugin")
+    return _table(plugin, origin)
+
+
+def _table(plugin: Plugin, origin: Origin) -> list[Entry]:
+    return [Entry(name, path, origin) for name, path in plugin.passes.items()]
+
+
+def _from_file(path: Path) -> list[Entry]:
+    origin = Origin(path.stem, str(path))
+    if not path.is_file():
+        raise PluginError(f"--plugin {path}: there is no such file")
+    spec = importlib.util.spec_from_file_location(f"graphfix_plugin_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"--plugin {path}: not a Python file (it must end in .py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PluginError(f"--plugin {path}: {type(error).__name__}: {error}") from error
+    classes = [
+        item
+        for item in vars(module).values()
+        if isinstance(item, type)
+        and issubclass(item, Pass)
+        and item.__module__ == module.__name__
+        and not inspect.isabstract(item)
+    ]
+    if not classes:
+        raise PluginError(f"--plugin {path}: the file defines no pass (a subclass of Pass)")
+    return [_file_entry(cls, path, origin) for cls in classes]
+
+
+def _file_entry(cls: type[Pass], path: Path, origin: Origin) -> Entry:
+    name = getattr(cls, "name", None)
+    if not isinstance(name, str):
+        raise PluginError(f"--plugin {path}: class {cls.__name__} has no 'name'")
+    entry = Entry(name, f"{path}:{cls.__name__}", origin)
+    return Entry(name, entry.path, origin, _checked(cls, entry))
+
+
+def _checked(cls: object, entry: Entry) -> type[Pass]:
+    if not (isinstance(cls, type) and issubclass(cls, Pass)) or inspect.isabstract(cls):
+        raise PluginError(f"{entry.path!r} of {entry.origin} is not a pass class")
+    if getattr(cls, "name", None) != entry.name:
+        raise PluginError(
+            f"{entry.path!r} of {entry.origin} calls itself {getattr(cls, 'name', None)!r} "
+            f"but is registered as {entry.name!r}"
+        )
+    return cls
