@@ -1,4 +1,8 @@
-"""The registry: names of passes and adapters, found through entry points, imported when needed."""
+"""The registry: names of passes and adapters, found through entry points, imported when needed.
+
+Listing names must be quick, so this module and every plugin table stay free of heavy imports: the
+pass class, and onnx_ir with it, is imported where a class is looked at.
+"""
 
 import importlib
 import importlib.util
@@ -6,11 +10,15 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphfix.errors import PluginError
-from graphfix.rewrite.base import Pass
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from graphfix.rewrite.base import Pass
 
 GROUP = "graphfix.plugins"
 
@@ -45,7 +53,7 @@ class Entry:
     name: str
     path: str
     origin: Origin
-    loaded: type[Pass] | None = None
+    loaded: "type[Pass] | None" = None
 
 
 class Registry:
@@ -72,7 +80,7 @@ class Registry:
         """Who offers the pass."""
         return self._entries[name].origin
 
-    def pass_class(self, name: str) -> type[Pass]:
+    def pass_class(self, name: str) -> "type[Pass]":
         """Import the class behind a name.
 
         Raises:
@@ -103,6 +111,8 @@ def load_registry(
     Raises:
         PluginError: two plugins offer one name, or a plugin file cannot be loaded.
     """
+    from importlib.metadata import entry_points
+
     entries: list[Entry] = []
     broken: list[PluginError] = []
     found = sorted(entry_points(group=GROUP), key=lambda point: (_distribution(point), point.name))
@@ -120,11 +130,11 @@ def load_registry(
     return Registry(entries, broken)
 
 
-def _distribution(point: EntryPoint) -> str:
+def _distribution(point: "EntryPoint") -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
 
 
-def _from_entry_point(point: EntryPoint) -> list[Entry]:
+def _from_entry_point(point: "EntryPoint") -> list[Entry]:
     origin = Origin(point.name, _distribution(point))
     try:
         plugin = point.load()
@@ -143,6 +153,8 @@ def _table(plugin: Plugin, origin: Origin) -> list[Entry]:
 
 
 def _from_file(path: Path) -> list[Entry]:
+    from graphfix.rewrite.base import Pass
+
     origin = Origin(path.stem, str(path))
     if not path.is_file():
         raise PluginError(f"--plugin {path}: there is no such file")
@@ -168,7 +180,7 @@ def _from_file(path: Path) -> list[Entry]:
     return [_file_entry(cls, path, origin) for cls in classes]
 
 
-def _file_entry(cls: type[Pass], path: Path, origin: Origin) -> Entry:
+def _file_entry(cls: "type[Pass]", path: Path, origin: Origin) -> Entry:
     name = getattr(cls, "name", None)
     if not isinstance(name, str):
         raise PluginError(f"--plugin {path}: class {cls.__name__} has no 'name'")
@@ -176,7 +188,9 @@ def _file_entry(cls: type[Pass], path: Path, origin: Origin) -> Entry:
     return Entry(name, entry.path, origin, _checked(cls, entry))
 
 
-def _checked(cls: object, entry: Entry) -> type[Pass]:
+def _checked(cls: object, entry: Entry) -> "type[Pass]":
+    from graphfix.rewrite.base import Pass
+
     if not (isinstance(cls, type) and issubclass(cls, Pass)) or inspect.isabstract(cls):
         raise PluginError(f"{entry.path!r} of {entry.origin} is not a pass class")
     if getattr(cls, "name", None) != entry.name:

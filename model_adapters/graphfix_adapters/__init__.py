@@ -1,0 +1,9 @@
+"""The built-in model adapters, one module each, registered the way any plugin registers its own.
+
+An adapter is data: how a model is exported, the pipeline text that makes it compile, its inputs,
+target, samples and metric. The table is empty until the first one is written.
+"""
+
+from graphfix.plugins import Plugin
+
+PLUGIN = Plugin(adapters={})
