@@ -10,7 +10,7 @@ import onnx_ir as ir
 from graphfix.contract import Contract
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult, Rewrite, Skip, SkipRecord
-from graphfix.rewrite.rewriter import Rewriter, Scope, node_label
+from graphfix.rewrite.rewriter import Rewriter, Scope, UnreadableAttribute, node_label
 
 Replacement = ir.Value | Sequence[ir.Value | None] | Mapping[ir.Value, ir.Value]
 
@@ -49,12 +49,15 @@ class RewritePass(Pass):
                 if node.graph is None:
                     continue  # an earlier rewrite of this pass has consumed it
                 rw.begin(node, scope)
-                answer = self.rewrite(node, rw)
+                try:
+                    answer = self.rewrite(node, rw)
+                except UnreadableAttribute as error:
+                    answer = rw.skip(str(error))
                 if isinstance(answer, Skip):
                     skips.append(SkipRecord(node_label(node), node.op_type, answer.reason))
                     rw.abandon()
                 else:
-                    rewrites.append(rw.commit(_as_mapping(node, answer)))
+                    rewrites.append(rw.commit(as_mapping(node, answer)))
         contract = self.conclude(rewrites, rw) if rewrites else self.contract
         return PassResult(model, contract, tuple(rewrites), tuple(skips))
 
@@ -87,7 +90,8 @@ def _nested(scope: Scope) -> Iterator[ir.Graph]:
                 yield from _nested(graph)
 
 
-def _as_mapping(node: ir.Node, answer: Replacement) -> Mapping[ir.Value, ir.Value]:
+def as_mapping(node: ir.Node, answer: Replacement) -> Mapping[ir.Value, ir.Value]:
+    """The answer of a rewrite as old value to new value."""
     if isinstance(answer, Mapping):
         return answer
     if isinstance(answer, ir.Value):

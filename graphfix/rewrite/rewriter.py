@@ -59,6 +59,10 @@ class Names:
         return name
 
 
+class UnreadableAttribute(Exception):
+    """An attribute has no value of its own; the rewrite that needs it becomes a skip."""
+
+
 @dataclass
 class _Site:
     """The edits of one rewrite while it is being made."""
@@ -93,6 +97,11 @@ class Rewriter:
         return (imports or self.model.graph.opset_imports).get("", 1)
 
     @property
+    def added(self) -> tuple[ir.Node, ...]:
+        """The nodes that the current rewrite has inserted so far."""
+        return tuple(self._current.added)
+
+    @property
     def _current(self) -> _Site:
         assert self._site is not None, "the rewriter is only valid inside rewrite()"
         return self._site
@@ -120,25 +129,33 @@ class Rewriter:
 
     def attr_int(self, node: ir.Node, name: str, default: int) -> int:
         """An integer attribute, or its default."""
-        attribute = node.attributes.get(name)
+        attribute = self._attribute(node, name)
         return default if attribute is None else attribute.as_int()
 
     def attr_float(self, node: ir.Node, name: str, default: float) -> float:
         """A float attribute, or its default."""
-        attribute = node.attributes.get(name)
+        attribute = self._attribute(node, name)
         return default if attribute is None else attribute.as_float()
 
     def attr_str(self, node: ir.Node, name: str, default: str) -> str:
         """A string attribute, or its default."""
-        attribute = node.attributes.get(name)
+        attribute = self._attribute(node, name)
         return default if attribute is None else attribute.as_string()
 
     def attr_ints(
         self, node: ir.Node, name: str, default: tuple[int, ...] | None = None
     ) -> tuple[int, ...] | None:
         """An attribute that is a list of integers, or its default."""
-        attribute = node.attributes.get(name)
+        attribute = self._attribute(node, name)
         return default if attribute is None else tuple(attribute.as_ints())
+
+    def _attribute(self, node: ir.Node, name: str) -> ir.Attr | None:
+        attribute = node.attributes.get(name)
+        if attribute is not None and attribute.is_ref():
+            raise UnreadableAttribute(
+                f"attribute {name!r} of {node_label(node)!r} is a parameter of the function around it"
+            )
+        return attribute
 
     def param_ints(self, node: ir.Node, name: str, index: int) -> tuple[int, ...] | None:
         """A parameter that is an attribute in old opsets and input ``index`` in new ones.
@@ -244,7 +261,9 @@ class Rewriter:
             array.tobytes() if array.size <= 64 else b"",
         )
         if array.size <= 64 and isinstance(site.scope, ir.Graph) and key in self._shared:
-            return self._shared[key]
+            shared = self._shared[key]
+            if shared.is_initializer():  # a later rewrite may have removed its last reader
+                return shared
         name = self._fresh(f"{site.label}/const")
         tensor = ir.tensor(array, name=name)
         if isinstance(site.scope, ir.Function):
