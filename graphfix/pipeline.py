@@ -118,7 +118,7 @@ def recipe(pipeline: Pipeline) -> str:
 
 def pass_text(item: Pass) -> str:
     """One pass as pipeline text: its name, and the options that differ from their defaults."""
-    options = [f"{_kebab(key)}={_value_text(value)}" for key, value in _changed(item)]
+    options = [f"{_kebab(key)}={option_text(value)}" for key, value in _changed(item)]
     return f"{item.name}{{{','.join(options)}}}" if options else item.name
 
 
@@ -362,9 +362,10 @@ def _kebab(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _value_text(value: object) -> str:
+def option_text(value: object) -> str:
+    """The value of an option as pipeline text."""
     if isinstance(value, tuple):
-        return f"[{','.join(_value_text(item) for item in value)}]"
+        return f"[{','.join(option_text(item) for item in value)}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:

@@ -37,6 +37,8 @@ class Pass(ABC):
 
     name: ClassVar[str]
     contract: ClassVar[Contract] = Close()
+    example: ClassVar[str] = ""
+    """Pipeline text that shows the pass in use, when its bare name does not."""
     must_match: ClassVar[bool] = False
     """Whether a run without any rewrite is an error (unless ``optional`` or ``expect=0``)."""
 

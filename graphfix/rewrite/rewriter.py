@@ -153,7 +153,7 @@ class Rewriter:
         attribute = node.attributes.get(name)
         if attribute is not None and attribute.is_ref():
             raise UnreadableAttribute(
-                f"attribute {name!r} of {node_label(node)!r} is a parameter of the function around it"
+                f"attribute {name!r} of {node_label(node)!r} is a parameter of its function"
             )
         return attribute
 

@@ -1,0 +1,180 @@
+"""``graphfix apply``: the main job."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphfix.cli.options import AsJson, Data, PluginFiles, Seed, Shapes, open_registry
+from graphfix.cli.render import print_json, print_table
+
+if TYPE_CHECKING:
+    from graphfix.pipeline import Pipeline
+    from graphfix.plugins import Registry
+    from graphfix.stages.apply import ApplyReport, StepReport
+
+
+def apply(
+    context: typer.Context,
+    model: Annotated[Path, typer.Argument(help="The ONNX model to change.")],
+    passes: Annotated[
+        str, typer.Option("--passes", help="Pipeline, such as 'gridsample{mode=decompose},sim'.")
+    ] = "",
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="YAML recipe file, instead of --passes.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File to write; default: MODEL.fixed.onnx beside it."),
+    ] = None,
+    shape: Shapes = None,
+    data: Data = None,
+    seed: Seed = 0,
+    rtol: Annotated[
+        float | None,
+        typer.Option("--rtol", min=0, help="Largest relative difference allowed; only tightens."),
+    ] = None,
+    atol: Annotated[
+        float | None,
+        typer.Option("--atol", min=0, help="Largest absolute difference allowed; only tightens."),
+    ] = None,
+    verify: Annotated[
+        str, typer.Option("--verify", help="full compares every pass; off compares nothing.")
+    ] = "full",
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Undo a failing pass and go on with the rest.")
+    ] = False,
+    allow_unverified: Annotated[
+        bool,
+        typer.Option("--allow-unverified", help="Write the model although it could not be run."),
+    ] = False,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Overwrite MODEL with the result.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Run and verify everything, write nothing.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show which nodes were added, removed and changed.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="JSON report file; default: OUTPUT with .report.json."),
+    ] = None,
+    save_all: Annotated[
+        Path | None, typer.Option("--save-all", help="Folder for the model after each pass.")
+    ] = None,
+    plugin: PluginFiles = None,
+    json: AsJson = False,
+) -> None:
+    """Apply passes to a model, verify each one, and write the result."""
+    from graphfix.cli.progress import Progress
+    from graphfix.errors import UsageError
+    from graphfix.stages import apply as stage
+
+    if verify not in ("full", "off"):
+        raise UsageError(f"--verify {verify!r} is not one of full, off")
+    request = stage.ApplyRequest(
+        model=model,
+        pipeline=_pipeline(open_registry(context, plugin), passes, recipe),
+        output=output,
+        shapes=tuple(shape or ()),
+        data=data,
+        seed=seed,
+        rtol=rtol,
+        atol=atol,
+        verify=verify == "full",
+        keep_going=keep_going,
+        allow_unverified=allow_unverified,
+        in_place=in_place,
+        dry_run=dry_run,
+        diff=diff,
+        save_all=save_all,
+    )
+    with Progress() as progress:
+        result = stage.apply(request, onlookers=[progress])
+    if report is not None or result.written:
+        stage.write_report(result, report or request.target.with_suffix(".report.json"))
+    if json:
+        print_json(result.to_dict())
+    else:
+        _print(result)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+def _pipeline(registry: "Registry", passes: str, recipe: Path | None) -> "Pipeline":
+    from graphfix import pipeline
+    from graphfix.errors import UsageError
+
+    if bool(passes) == (recipe is not None):
+        raise UsageError(
+            "give the passes by --passes or by --recipe (one of them); "
+            "'graphfix passes' lists what there is"
+        )
+    if recipe is None:
+        return pipeline.parse(passes, registry)
+    try:
+        text = recipe.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--recipe {recipe}: {error}") from error
+    return pipeline.parse_recipe(text, registry)
+
+
+def _print(result: "ApplyReport") -> None:
+    rows = [_row(step) for step in result.steps]
+    if result.final is not None:
+        final = result.final
+        nodes = f"{result.steps[0].nodes[0]} → {result.steps[-1].nodes[1]}"
+        delta, seconds = _number(final.max_abs), f"{final.seconds:.2f}"
+        rows.append(("whole pipeline", "", nodes, "", delta, final.label, seconds))
+    headings = ("pass", "rewrites", "nodes", "contract", "max |Δ|", "verified", "seconds")
+    print_table(headings, rows)
+    for step in result.steps:
+        for note in _notes(step):
+            print(f"  {step.name}: {note}")
+    if result.changes is not None:
+        print("\n".join(("", *result.changes.lines())))
+    print()
+    for path in result.written:
+        print(f"wrote {path}")
+    for step in result.steps:
+        if step.failed:
+            print(f"error: {step.error}", file=sys.stderr)
+        if step.reproduce:
+            print(f"  reproduce with: {step.reproduce}", file=sys.stderr)
+    if result.why_not and not any(step.error == result.why_not for step in result.steps):
+        print(f"error: {result.why_not}", file=sys.stderr)
+    if result.why_not:
+        print("no model was written", file=sys.stderr)
+
+
+def _row(step: "StepReport") -> tuple[str, ...]:
+    verification = step.verification
+    return (
+        step.name,
+        str(len(step.rewrites)),
+        f"{step.nodes[0]} → {step.nodes[1]}" if not step.failed else "undone",
+        step.contract,
+        _number(verification.max_abs) if verification else "",
+        verification.label if verification else ("failed" if step.failed else "off"),
+        f"{step.seconds + (verification.seconds if verification else 0):.2f}",
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _notes(step: "StepReport") -> list[str]:
+    """What the rewrites and skips have to say, equal sentences once with their count."""
+    counted: dict[str, int] = {}
+    for item in step.rewrites:
+        if item["note"]:
+            counted[str(item["note"])] = counted.get(str(item["note"]), 0) + 1
+    for item in step.skips:
+        text = f"skipped {item['op_type']} {str(item['node'])!r}: {item['reason']}"
+        counted[text] = counted.get(text, 0) + 1
+    for text in step.notes:
+        counted.setdefault(text, 1)
+    return [text if count == 1 else f"{text} ({count} times)" for text, count in counted.items()]

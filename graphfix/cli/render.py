@@ -1,0 +1,43 @@
+"""Tables and JSON on stdout."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+
+def print_json(value: object) -> None:
+    """Print a JSON document."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; columns whose cells are all numbers are set to the right.
+
+    On a terminal the last column wraps to the width; in a pipe every row is one line.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, heading in enumerate(headings):
+        cells = [row[index] for row in rows]
+        right = bool(cells) and all(_is_number(cell) for cell in cells)
+        table.add_column(
+            heading,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=index < len(headings) - 1,
+        )
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    width = None if sys.stdout.isatty() else 100_000
+    console = Console(width=width, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def _is_number(cell: str) -> bool:
+    return bool(cell) and cell.strip("<>≤≥~ s%")[:1] in set("0123456789-–+.")

@@ -1,0 +1,103 @@
+"""What looks on while passes run: verification, timing, saved intermediates, reproducers."""
+
+import time
+from pathlib import Path
+
+import onnx_ir as ir
+
+from graphfix.errors import NumericsError, PassError
+from graphfix.manager import Observer, Step
+from graphfix.model import save
+from graphfix.verify import Status, Verification, Verifier, save_reproducer, structure
+
+
+class CheckStructure(Observer):
+    """Holds every pass to a valid graph."""
+
+    def after(self, step: Step) -> None:
+        """Raise ``StructureError`` when the pass left an invalid graph."""
+        assert step.result is not None
+        structure(step.result.model)
+
+    def finish(self, model: ir.Model) -> None:
+        """The last pass was checked already."""
+
+
+class VerifyNumerics(Observer):
+    """Holds every pass, and then the whole pipeline, to the numbers."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self.verifier = verifier
+        self.steps: dict[int, Verification] = {}
+        self.final: Verification | None = None
+
+    def start(self, model: ir.Model) -> None:
+        """Run the original model."""
+        self.verifier.start(model)
+
+    def after(self, step: Step) -> None:
+        """Compare the model after the pass with the model before it, under the contract."""
+        assert step.result is not None
+        verification = self.verifier.check(step.result, before=step.before)
+        self.steps[step.index] = verification
+        if verification.status is Status.FAILED:
+            raise NumericsError(f"{step.item.name}: {verification.reason}")
+
+    def finish(self, model: ir.Model) -> None:
+        """Compare the final model with the original one."""
+        self.final = self.verifier.finish(model)
+        if self.final.status is Status.FAILED:
+            raise NumericsError(f"the whole pipeline: {self.final.reason}")
+
+
+class Timing(Observer):
+    """Wall-clock seconds of each pass without what other instrumentations do; put it first."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[int, float] = {}
+        self._started = 0.0
+
+    def before(self, step: Step) -> None:
+        """Start the clock."""
+        self._started = time.perf_counter()
+
+    def after(self, step: Step) -> None:
+        """Stop the clock."""
+        self.seconds[step.index] = time.perf_counter() - self._started
+
+    def failed(self, step: Step, error: PassError) -> None:
+        """Stop the clock if the pass itself failed."""
+        self.seconds.setdefault(step.index, time.perf_counter() - self._started)
+
+
+class SaveAll(Observer):
+    """Saves the model after each pass as ``NN-<pass>.onnx`` in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.written: list[Path] = []
+
+    def start(self, model: ir.Model) -> None:
+        """Save the source, as ``00-source.onnx``."""
+        self.written += save(model, self.folder / "00-source.onnx")
+
+    def after(self, step: Step) -> None:
+        """Save the model after the pass."""
+        assert step.result is not None
+        path = self.folder / f"{step.index + 1:02}-{step.item.name}.onnx"
+        self.written += save(step.result.model, path)
+
+
+class Reproduce(Observer):
+    """On a failure, saves the model before the pass and the feeds that showed it."""
+
+    def __init__(self, folder: Path, verifier: Verifier) -> None:
+        self.folder = folder
+        self.verifier = verifier
+        self.commands: dict[int, str] = {}
+
+    def failed(self, step: Step, error: PassError) -> None:
+        """Save the pair and remember the command that fails in the same way."""
+        self.commands[step.index] = save_reproducer(
+            self.folder, step.item.name, step.before(), self.verifier.failing_feeds, step.text
+        )

@@ -1,0 +1,1 @@
+"""Stages: each takes frozen values and returns a frozen value; the command line renders it."""

@@ -1,0 +1,303 @@
+"""Apply a pipeline to a model file: load, run and verify the passes, save, report."""
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import onnx_ir as ir
+
+from graphfix import __version__
+from graphfix.errors import UsageError
+from graphfix.instrumentations import CheckStructure, Reproduce, SaveAll, Timing, VerifyNumerics
+from graphfix.manager import Instrumentation, Outcome, PassManager
+from graphfix.model import ModelDiff, check, diff, digest, infer_shapes, load, save
+from graphfix.pipeline import Pipeline
+from graphfix.verify import Status, Verification, Verifier
+
+SCHEMA = 1
+"""Version of the JSON report; raised when a key changes its meaning or goes away."""
+
+
+@dataclass(frozen=True)
+class ApplyRequest:
+    """What to do. ``output=None`` means beside the input, as ``<stem>.fixed.onnx``."""
+
+    model: Path
+    pipeline: Pipeline
+    output: Path | None = None
+    shapes: Sequence[str] = ()
+    data: Path | None = None
+    seed: int = 0
+    rtol: float | None = None
+    atol: float | None = None
+    verify: bool = True
+    keep_going: bool = False
+    allow_unverified: bool = False
+    in_place: bool = False
+    dry_run: bool = False
+    diff: bool = False
+    save_all: Path | None = None
+
+    @property
+    def target(self) -> Path:
+        """The file that is written."""
+        if self.in_place:
+            return self.model
+        return self.output or self.model.with_name(f"{self.model.stem}.fixed.onnx")
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one pass did, and how it was verified."""
+
+    text: str
+    name: str
+    rewrites: tuple[Mapping[str, object], ...]
+    skips: tuple[Mapping[str, object], ...]
+    notes: tuple[str, ...]
+    nodes: tuple[int, int]
+    contract: str
+    verification: Verification | None
+    seconds: float
+    error: str = ""
+    reproduce: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the pass failed and was undone."""
+        return bool(self.error)
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "pass": self.name,
+            "text": self.text,
+            "status": "failed" if self.failed else "done",
+            "rewrites": list(self.rewrites),
+            "skips": list(self.skips),
+            "notes": list(self.notes),
+            "nodes_before": self.nodes[0],
+            "nodes_after": self.nodes[1],
+            "contract": self.contract,
+            "verification": self.verification.to_dict() if self.verification else None,
+            "seconds": round(self.seconds, 4),
+            "error": self.error,
+            "reproduce": self.reproduce,
+        }
+
+
+@dataclass(frozen=True)
+class ApplyReport:
+    """The outcome of ``apply``; when ``written`` is empty, ``why_not`` says why."""
+
+    source: Path
+    source_digest: str
+    pipeline: str
+    steps: tuple[StepReport, ...]
+    final: Verification | None
+    written: tuple[Path, ...]
+    why_not: str
+    seconds: float
+    versions: Mapping[str, str]
+    changes: ModelDiff | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was asked for was done."""
+        return not self.why_not and not any(step.failed for step in self.steps)
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "schema": SCHEMA,
+            "ok": self.ok,
+            "source": str(self.source),
+            "source_digest": self.source_digest,
+            "pipeline": self.pipeline,
+            "settings": dict(self.settings),
+            "steps": [step.to_dict() for step in self.steps],
+            "final": self.final.to_dict() if self.final else None,
+            "written": [str(path) for path in self.written],
+            "not_written_because": self.why_not,
+            "seconds": round(self.seconds, 4),
+            "versions": dict(self.versions),
+            "diff": self.changes.to_dict() if self.changes else None,
+        }
+
+
+def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -> ApplyReport:
+    """Run the pipeline and save the result if it may be trusted.
+
+    Raises:
+        UsageError: a file or an option of the request is wrong.
+        ModelError: the model cannot be read or written.
+    """
+    started = time.perf_counter()
+    _check_request(request)
+    source = _Source(request.model)
+    verifier = Verifier(
+        shapes=request.shapes,
+        data=request.data,
+        seed=request.seed,
+        rtol=request.rtol,
+        atol=request.atol,
+    )
+    timing, numerics = Timing(), VerifyNumerics(verifier)
+    target = request.target
+    reproduce = Reproduce(target.with_name(f"{target.stem}.failed"), verifier)
+    looks: list[Instrumentation] = [timing, *onlookers]
+    if request.verify:
+        looks += [CheckStructure(), numerics, reproduce]
+    if request.save_all:
+        looks.append(SaveAll(request.save_all))
+    manager = PassManager(request.pipeline, instrumentations=looks, keep_going=request.keep_going)
+    outcome = manager.run(source)
+    steps = _step_reports(outcome, timing, numerics, reproduce)
+    why_not = _why_not(request, outcome, numerics)
+    written: tuple[Path, ...] = ()
+    model = outcome.model
+    changes = diff(load(request.model), model) if request.diff else None
+    if not why_not:
+        check(model)
+        infer_shapes(model)
+        _sign(model, request, source.digest, numerics.final)
+        if not request.dry_run:
+            written = save(model, target)
+    return ApplyReport(
+        source=request.model,
+        source_digest=source.digest,
+        pipeline=str(request.pipeline),
+        steps=steps,
+        final=numerics.final,
+        written=written,
+        why_not=why_not,
+        seconds=time.perf_counter() - started,
+        versions=_versions(),
+        changes=changes,
+        settings=_settings(request),
+    )
+
+
+def write_report(report: ApplyReport, path: Path) -> None:
+    """Write the JSON report.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            file.write(text)
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise UsageError(f"--report {path}: {error.strerror or error}") from error
+
+
+class _Source:
+    """Loads the model; the first load also gives the digest and is not repeated."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._first: ir.Model | None = load(path)
+        self.digest = digest(self._first)
+
+    def __call__(self) -> ir.Model:
+        model, self._first = self._first or load(self.path), None
+        return model
+
+
+def _check_request(request: ApplyRequest) -> None:
+    if request.in_place and request.output:
+        raise UsageError("--in-place and -o exclude each other; give one of them")
+    target = request.target
+    same = target.exists() and request.model.exists() and target.samefile(request.model)
+    if same and not request.in_place:
+        raise UsageError(f"-o {target} is the input itself; use --in-place to overwrite it")
+    if not request.dry_run and not target.parent.is_dir():
+        raise UsageError(f"-o {target}: the folder {target.parent} does not exist; create it first")
+
+
+def _step_reports(
+    outcome: Outcome, timing: Timing, numerics: VerifyNumerics, reproduce: Reproduce
+) -> tuple[StepReport, ...]:
+    failed = {failure.step.index: failure for failure in outcome.failures}
+    done = {step.index: step for step in outcome.steps}
+    reports = []
+    for index in sorted({*failed, *done}):
+        failure = failed.get(index)
+        step = failure.step if failure else done[index]
+        result = step.result
+        reports.append(
+            StepReport(
+                text=step.text,
+                name=step.item.name,
+                rewrites=tuple(asdict(item) for item in result.rewrites) if result else (),
+                skips=tuple(asdict(item) for item in result.skips) if result else (),
+                notes=result.notes if result else (),
+                nodes=step.nodes,
+                contract=(result.contract if result else step.item.contract).label,
+                verification=numerics.steps.get(index),
+                seconds=timing.seconds.get(index, 0.0),
+                error=str(failure.error) if failure else "",
+                reproduce=reproduce.commands.get(index, ""),
+            )
+        )
+    return tuple(reports)
+
+
+def _why_not(request: ApplyRequest, outcome: Outcome, numerics: VerifyNumerics) -> str:
+    """The reason why the model must not be written; empty when it may."""
+    if outcome.failures and not request.keep_going:
+        return str(outcome.failures[0].error)
+    if outcome.rejected is not None:
+        return str(outcome.rejected)
+    if not request.verify or request.allow_unverified:
+        return ""
+    final = numerics.final
+    assert final is not None, "a run without failure has a final verification"
+    for verification in (*numerics.steps.values(), final):
+        if verification.status is not Status.PASSED:
+            return (
+                f"not verified, because {verification.reason}; "
+                "--allow-unverified writes the model all the same"
+            )
+    return ""
+
+
+def _sign(
+    model: ir.Model, request: ApplyRequest, source_digest: str, final: Verification | None
+) -> None:
+    """Leave in the model where it comes from and whether it was verified."""
+    model.metadata_props.update(
+        {
+            "graphfix.version": __version__,
+            "graphfix.pipeline": str(request.pipeline),
+            "graphfix.source_sha256": source_digest,
+            "graphfix.verification": final.label if final else "off",
+        }
+    )
+
+
+def _settings(request: ApplyRequest) -> dict[str, object]:
+    return {
+        "shapes": list(request.shapes),
+        "data": str(request.data) if request.data else None,
+        "seed": request.seed,
+        "rtol": request.rtol,
+        "atol": request.atol,
+        "verify": "full" if request.verify else "off",
+        "keep_going": request.keep_going,
+        "allow_unverified": request.allow_unverified,
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = ("onnx", "onnx-ir", "onnxruntime", "numpy")
+    return {"graphfix": __version__, **{name: version(name) for name in packages}}
