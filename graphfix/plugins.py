@@ -4,13 +4,16 @@ Listing names must be quick, so this module and every plugin table stay free of 
 pass class, and onnx_ir with it, is imported where a class is looked at.
 """
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from graphfix.errors import PluginError
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from graphfix.rewrite.base import Pass
 
 GROUP = "graphfix.plugins"
+PASS_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_NAME_FORM = "names are lower-case words joined by dashes, such as 'pow-to-mul'"
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,9 @@ def _from_entry_point(point: "EntryPoint") -> list[Entry]:
 
 
 def _table(plugin: Plugin, origin: Origin) -> list[Entry]:
+    for name in plugin.passes:
+        if not PASS_NAME.fullmatch(name):
+            raise PluginError(f"{origin}: a pass cannot be called {name!r}; {_NAME_FORM}")
     return [Entry(name, path, origin) for name, path in plugin.passes.items()]
 
 
@@ -156,17 +164,7 @@ def _from_file(path: Path) -> list[Entry]:
     from graphfix.rewrite.base import Pass
 
     origin = Origin(path.stem, str(path))
-    if not path.is_file():
-        raise PluginError(f"--plugin {path}: there is no such file")
-    spec = importlib.util.spec_from_file_location(f"graphfix_plugin_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"--plugin {path}: not a Python file (it must end in .py)")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise PluginError(f"--plugin {path}: {type(error).__name__}: {error}") from error
+    module = _import_file(path)
     classes = [
         item
         for item in vars(module).values()
@@ -180,12 +178,31 @@ def _from_file(path: Path) -> list[Entry]:
     return [_file_entry(cls, path, origin) for cls in classes]
 
 
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise PluginError(f"--plugin {path}: there is no such file")
+    # Files of one stem in two folders are two modules; one file given twice is one.
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    spec = importlib.util.spec_from_file_location(f"graphfix_plugin_{path.stem}_{digest}", path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"--plugin {path}: not a Python file (it must end in .py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[spec.name]
+        raise PluginError(f"--plugin {path}: {type(error).__name__}: {error}") from error
+    return module
+
+
 def _file_entry(cls: "type[Pass]", path: Path, origin: Origin) -> Entry:
     name = getattr(cls, "name", None)
     if not isinstance(name, str):
         raise PluginError(f"--plugin {path}: class {cls.__name__} has no 'name'")
-    entry = Entry(name, f"{path}:{cls.__name__}", origin)
-    return Entry(name, entry.path, origin, _checked(cls, entry))
+    if not PASS_NAME.fullmatch(name):
+        raise PluginError(f"--plugin {path}: a pass cannot be called {name!r}; {_NAME_FORM}")
+    return Entry(name, f"{path}:{cls.__name__}", origin, cls)
 
 
 def _checked(cls: object, entry: Entry) -> "type[Pass]":

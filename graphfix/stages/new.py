@@ -2,15 +2,13 @@
 
 import keyword
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from graphfix.errors import UsageError
+from graphfix.plugins import PASS_NAME
 from graphfix.stages.plugin_table import find_table
-
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 _MODULE = '''"""The pass ``{name}``."""
 
@@ -146,7 +144,7 @@ def new_pass_file(name: str, path: Path) -> NewPass:
 
 def _python_names(name: str) -> tuple[str, str]:
     module = name.replace("-", "_")
-    if not _NAME.fullmatch(name) or keyword.iskeyword(module):
+    if not PASS_NAME.fullmatch(name) or keyword.iskeyword(module):
         raise UsageError(
             f"{name!r} cannot name a pass: use lower-case words joined by dashes, such as "
             "'pow-to-mul', that are no Python keyword"
