@@ -33,14 +33,17 @@ class UsageError(GraphfixError):
 class PipelineError(UsageError):
     """Pipeline text or a recipe cannot be understood.
 
-    ``column`` is the 0-based position in ``text`` the message points at.
+    ``column`` is the 0-based position in ``text`` the message points at; of a text of several
+    lines the one at fault is shown.
     """
 
     def __init__(self, message: str, text: str = "", column: int | None = None) -> None:
         self.text = text
         self.column = column
         if column is not None:
-            message = f"{message}\n  {text}\n  {' ' * column}^"
+            start = text.rfind("\n", 0, column) + 1
+            line = text[start:].partition("\n")[0]
+            message = f"{message}\n  {line}\n  {' ' * (column - start)}^"
         super().__init__(message)
 
 

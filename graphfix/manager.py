@@ -168,6 +168,8 @@ class PassManager:
                 look.before(step)
             try:
                 step = self._run_pass(step, model)
+                assert step.result is not None
+                _hold_expectation(item, step.result)
                 for look in self.instrumentations:
                     look.after(step)
             except PassError as error:
@@ -178,7 +180,6 @@ class PassManager:
                 if not self.keep_going:
                     break
                 continue
-            assert step.result is not None
             history.record(item, model, step.result)
             model = step.result.model
             steps.append(step)
@@ -207,9 +208,7 @@ class PassManager:
                 "bug in the pass, the model is as it was before"
             ) from error
         nodes = (nodes_before, count_nodes(result.model))
-        done = Step(step.index, item, step.text, step.before, result, nodes)
-        _hold_expectation(item, result)
-        return done
+        return Step(step.index, item, step.text, step.before, result, nodes)
 
 
 def count_nodes(model: ir.Model) -> int:

@@ -40,8 +40,21 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+
+class _Word(str):
+    """Text that was written without quotes, so that ``none`` may mean None."""
+
+    __slots__ = ()
+
+
+class _Flag(enum.Enum):
+    """The value of an option that is written as a key alone."""
+
+    ALONE = enum.auto()
+
+
 Scalar = str | bool | int | float
-RawValue = Scalar | tuple[Scalar, ...] | None
+RawValue = Scalar | tuple[Scalar | None, ...] | _Flag | None
 
 
 class PassLookup(Protocol):
@@ -98,7 +111,7 @@ def parse_recipe(text: str, registry: PassLookup) -> Pipeline:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise PipelineError(f"the recipe is not YAML: {' '.join(str(error).split())}") from error
+        raise PipelineError(f"the recipe is not YAML: {_yaml_problem(error)}") from error
     if not isinstance(document, dict) or set(document) != {"passes"}:
         raise PipelineError("a recipe is a mapping with the one key 'passes', a list of passes")
     if not isinstance(document["passes"], list) or not document["passes"]:
@@ -186,7 +199,7 @@ class _Parser:
 
     def _option(self) -> _Option:
         key, column = self._word("an option name")
-        return _Option(key, self._value() if self._take("=") else None, column)
+        return _Option(key, self._value() if self._take("=") else _Flag.ALONE, column)
 
     def _value(self) -> RawValue:
         if not self._take("["):
@@ -203,7 +216,7 @@ class _Parser:
         if kind == "string":
             self.at += 1
             return re.sub(r"\\(.)", r"\1", token[1:-1])
-        return self._word("a value")[0]
+        return _Word(self._word("a value")[0])
 
     def _word(self, wanted: str) -> tuple[str, int]:
         kind, token, column = self.tokens[self.at]
@@ -224,6 +237,13 @@ class _Parser:
         return PipelineError(f"expected {wanted}, {found}", self.text, column)
 
 
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    return " ".join(str(error).split())
+
+
 def _recipe_element(item: object) -> _Element:
     if isinstance(item, str):
         return _Element(item)
@@ -234,11 +254,18 @@ def _recipe_element(item: object) -> _Element:
         raise PipelineError(f"the options of {name!r} in the recipe must be a mapping")
     return _Element(
         str(name),
-        tuple(
-            _Option(str(key), tuple(value) if isinstance(value, list) else value)
-            for key, value in (options or {}).items()
-        ),
+        tuple(_recipe_option(name, key, value) for key, value in (options or {}).items()),
     )
+
+
+def _recipe_option(name: object, key: object, value: object) -> _Option:
+    items = tuple(value) if isinstance(value, list) else (value,)
+    if not all(item is None or isinstance(item, (str, bool, int, float)) for item in items):
+        raise PipelineError(
+            f"{name}: option {key!r} in the recipe must be text, a number, true, false, null or a "
+            f"list of these, not {value!r}"
+        )
+    return _Option(str(key), items if isinstance(value, list) else items[0])
 
 
 def _build(elements: Iterable[_Element], registry: PassLookup, text: str) -> Pipeline:
@@ -293,26 +320,26 @@ def _convert(value: RawValue, annotation: object) -> object:
     if origin in (typing.Union, types.UnionType):
         choices = [item for item in typing.get_args(annotation) if item is not type(None)]
         has_none = len(choices) < len(typing.get_args(annotation))
-        if has_none and (value == "none" or (value is None and bool not in choices)):
+        if has_none and (value is None or (isinstance(value, _Word) and value == "none")):
             return None
         return _first_that_converts(value, choices)
     if origin is tuple:
         item_type = typing.get_args(annotation)[0]
         items = value if isinstance(value, tuple) else (value,)
         return tuple(_convert(item, item_type) for item in items)
-    if annotation is bool:
-        return _boolean(value)
-    if value is None:
-        raise ValueError(f"needs a value ({annotation_text(annotation)})")
     if isinstance(value, tuple):
         raise ValueError(f"takes one value ({annotation_text(annotation)}), not a list")
+    if annotation is bool:
+        return _boolean(value)
+    if value is None or isinstance(value, _Flag):
+        raise ValueError(f"needs a value ({annotation_text(annotation)})")
     assert isinstance(annotation, type)
     if issubclass(annotation, enum.Enum):
         return _member(value, annotation)
     if annotation in (int, float):
         return _number(value, annotation)
     constructor: Callable[[str], object] = annotation
-    return constructor(str(value))
+    return constructor(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _first_that_converts(value: RawValue, choices: Sequence[object]) -> object:
@@ -326,7 +353,7 @@ def _first_that_converts(value: RawValue, choices: Sequence[object]) -> object:
 
 
 def _boolean(value: RawValue) -> bool:
-    if value is None or value is True or value == "true":
+    if value is None or value is _Flag.ALONE or value is True or value == "true":
         return True
     if value is False or value == "false":
         return False
@@ -342,7 +369,8 @@ def _member(value: Scalar, annotation: type[enum.Enum]) -> enum.Enum:
 
 def _number(value: Scalar, kind: type) -> object:
     article = "an integer" if kind is int else "a number"
-    if isinstance(value, bool):
+    fraction = kind is int and isinstance(value, float) and not value.is_integer()
+    if isinstance(value, bool) or fraction:
         raise ValueError(f"{value!r} is not {article}")
     try:
         return kind(value)
@@ -372,7 +400,7 @@ def option_text(value: object) -> str:
         return "none"
     text = str(value.value) if isinstance(value, enum.Enum) else str(value)
     word = _TOKEN.fullmatch(text)
-    if word and word.lastgroup == "word" and text != "none":
+    if word and word["word"] == text and text != "none":
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
@@ -383,9 +411,7 @@ def _plain(value: object) -> object:
         return [_plain(item) for item in value]
     if isinstance(value, enum.Enum):
         return value.value
-    if value is None:
-        return "none"
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def options_help(cls: type[Pass]) -> Mapping[str, str]:

@@ -268,8 +268,8 @@ def test_a_table_with_a_name_that_cannot_be_written_is_broken(site: Site) -> Non
     site.plugin("alpha", "1.0", {"Not Kebab": "alpha_a:A"})
     assert [str(error) for error in load_registry().broken] == [
         (
-            "plugin 'alpha' of alpha 1.0: a pass cannot be called 'Not Kebab'; names are lower-case "
-            "words joined by dashes, such as 'pow-to-mul'"
+            "plugin 'alpha' of alpha 1.0: a pass cannot be called 'Not Kebab'; names are "
+            "lower-case words joined by dashes, such as 'pow-to-mul'"
         )
     ]
 
