@@ -1,0 +1,187 @@
+"""The ``sim`` pass: onnxsim, kept at arm's length."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx_ir as ir
+
+from graphfix.contract import Close, Interface
+from graphfix.errors import PassError
+from graphfix.model import load, save
+from graphfix.rewrite import Pass, PassContext, PassResult
+from graphfix.rewrite.dims import Sizes
+from graphfix.rewrite.marks import mark, unmark
+from graphfix.rewrite.restore import map_tensors, restore
+from graphfix.sandbox import MEBIBYTE, Ending, Outcome, run_isolated, signal_name
+from graphfix_passes import onnxsim_child
+
+_FOREIGN_FUSIONS = ("fuse_attention", "fuse_gqa")
+"""Optimizers of onnxsim that write operators of the domain com.microsoft."""
+_LARGEST_FOLD = 2**31 - 10000
+"""onnxsim's own bound on the size of a tensor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sim(Pass):
+    """Simplify the model with onnxsim: fold constants, fuse, and remove what does nothing.
+
+    Why
+        An exported model computes shapes with chains of Shape, Gather, Unsqueeze and Concat, and
+        carries BatchNormalization beside Conv. Folded and fused they are gone, and with them the
+        operators that make a compiler take a shape for dynamic.
+
+    Rewrites
+        1. What depends on constants or on known shapes only is computed now, up to ``fold-limit``.
+        2. onnxsim's optimizers run, such as BatchNormalization into Conv and common subexpressions.
+        3. With ``shape``, symbolic dims of the inputs get these sizes, in the whole model.
+
+        onnxsim runs in a child process. Its crash, the time limit and the memory limit are errors,
+        and the model stays as it was. What onnxsim drops is put back: metadata, doc strings,
+        shapes, names of dims, quantization annotations, functions.
+
+    Leaves alone
+        Operators outside ai.onnx: none is ever added (``fuse_attention`` and ``fuse_gqa`` do not
+        run). Random operators are neither merged nor folded. Bodies of functions are not
+        simplified. An initializer that is also an input is not taken for a constant.
+
+    Numerics
+        Fusing BatchNormalization, Mul or Add into Conv and Gemm multiplies weights beforehand,
+        which rounds differently.
+    """
+
+    name = "sim"
+    contract = Close()
+
+    shape: tuple[str, ...] = ()
+    """Sizes for symbolic dims of inputs, as "x:1,3,32,100"; changes the model's inputs."""
+    skip: tuple[str, ...] = ()
+    """Optimizers of onnxsim to leave out, such as fuse_bn_into_conv."""
+    skip_optimization: bool = False
+    """Run no optimizer, only fold and infer shapes."""
+    skip_folding: bool = False
+    """Fold no constants."""
+    skip_shape_inference: bool = False
+    """Infer no shapes."""
+    fold_limit: int = 256 * MEBIBYTE
+    """Largest tensor that folding may make, in bytes."""
+    timeout: int = 600
+    """Time limit of onnxsim, in seconds."""
+    memory: int = 0
+    """Memory limit of onnxsim, in MiB; 0 is 4096 plus six times the size of the weights."""
+
+    def run(self, model: ir.Model, context: PassContext) -> PassResult:
+        """Simplify ``model`` into another one; when no node changes it only gains shapes.
+
+        Raises:
+            PassError: onnxsim failed, ran into a limit, or made something that must not be.
+        """
+        self._require_sense()
+        sizes = Sizes(model, self.shape)
+        handed = model.clone()
+        sizes.apply(handed)
+        mark(handed)
+        limit = self.memory or 4096 + 6 * sum(t.nbytes for t in _tensors(model)) // MEBIBYTE
+        with TemporaryDirectory(prefix="graphfix-sim-") as name:
+            folder = Path(name)
+            save(handed, folder / "before.onnx")
+            outcome = run_isolated(
+                onnxsim_child.__file__,
+                [json.dumps(self._for_child())],
+                folder=folder,
+                timeout=self.timeout,
+                memory=limit,
+            )
+            if outcome.ending is not Ending.DONE:
+                raise PassError(self._failure(outcome, limit))
+            after = load(folder / "after.onnx")
+            unmark(after, model)
+            _require_known_operators(after, model)
+            restored = restore(model, after, reshaped=bool(sizes))
+            _detach(restored.model, model)
+        sizes.apply(restored.model)
+        contract = _interface(model, self.contract) if sizes else self.contract
+        return PassResult(restored.model, contract, restored.rewrites)
+
+    def _require_sense(self) -> None:
+        if self.select is not None:
+            raise PassError("onnxsim simplifies whole models; remove select=")
+        if not 0 <= self.fold_limit <= _LARGEST_FOLD:
+            raise PassError(f"fold-limit={self.fold_limit} is not between 0 and {_LARGEST_FOLD}")
+        if self.timeout <= 0 or self.memory < 0:
+            raise PassError("timeout must be positive, and memory must not be negative")
+
+    def _for_child(self) -> dict[str, object]:
+        return {
+            "optimization": not self.skip_optimization,
+            "folding": not self.skip_folding,
+            "shape_inference": not self.skip_shape_inference,
+            "skipped": [*_FOREIGN_FUSIONS, *self.skip],
+            "fold_limit": self.fold_limit,
+        }
+
+    def _failure(self, outcome: Outcome, limit: int) -> str:
+        if outcome.ending is Ending.TIMEOUT:
+            return f"onnxsim was stopped after {self.timeout} s; allow more with sim{{timeout=...}}"
+        if outcome.ending is Ending.MEMORY:
+            return (
+                f"onnxsim was stopped when it took more than {limit} MiB of memory; allow more "
+                "with sim{memory=...}, or make less with sim{fold-limit=...}"
+            )
+        how = "failed"
+        if outcome.ending is Ending.CRASHED:
+            how = f"crashed ({signal_name(outcome.status)})"
+        return (
+            f"onnxsim {how}; less of it may work: sim{{skip-optimization}}, sim{{skip-folding}} or "
+            f"sim{{skip-shape-inference}}; it said last:\n{outcome.last_lines()}"
+        )
+
+
+def _tensors(model: ir.Model) -> list[ir.TensorProtocol]:
+    found: list[ir.TensorProtocol] = []
+
+    def note(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+        found.append(tensor)
+        return tensor
+
+    map_tensors(model.graph, note)
+    return found
+
+
+def _require_known_operators(after: ir.Model, before: ir.Model) -> None:
+    def foreign(model: ir.Model) -> set[str]:
+        nodes = model.graph.all_nodes()
+        return {f"{n.domain}::{n.op_type}" for n in nodes if n.domain not in ("", "ai.onnx")}
+
+    new = foreign(after) - foreign(before)
+    if new:
+        raise PassError(
+            f"onnxsim has put in operators outside ai.onnx: {', '.join(sorted(new))}; leave out "
+            "the optimizer that makes them with sim{skip=[...]}"
+        )
+
+
+def _detach(model: ir.Model, before: ir.Model) -> None:
+    """Read what is new in ``model`` into memory, because its file will be gone."""
+    old = {id(tensor) for tensor in _tensors(before)}
+
+    def held(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+        if id(tensor) in old or tensor.dtype == ir.DataType.STRING:
+            return tensor
+        return ir.Tensor(
+            np.array(tensor.numpy()),
+            dtype=tensor.dtype,
+            name=tensor.name,
+        )
+
+    map_tensors(model.graph, held)
+
+
+def _interface(model: ir.Model, base: Close) -> Interface:
+    return Interface(
+        outputs={value.name or "": value.name or "" for value in model.graph.outputs},
+        inputs={value.name or "": value.name or "" for value in model.graph.inputs},
+        base=base,
+    )
