@@ -1,0 +1,30 @@
+"""Does a model still compute the same? Feeds, comparison, and the verdict about every pass."""
+
+from graphfix.verify.compare import OutputComparison, compare
+from graphfix.verify.data import load_data
+from graphfix.verify.feeds import FeedSet, make_feed
+from graphfix.verify.inputs import ModelInput, model_inputs
+from graphfix.verify.reproducer import save_reproducer
+from graphfix.verify.structure import problems, structure
+from graphfix.verify.tolerance import Tolerance, tolerance
+from graphfix.verify.verification import VERIFICATION_OFF, Status, Verification
+from graphfix.verify.verifier import Verifier
+
+__all__ = [
+    "VERIFICATION_OFF",
+    "FeedSet",
+    "ModelInput",
+    "OutputComparison",
+    "Status",
+    "Tolerance",
+    "Verification",
+    "Verifier",
+    "compare",
+    "load_data",
+    "make_feed",
+    "model_inputs",
+    "problems",
+    "save_reproducer",
+    "structure",
+    "tolerance",
+]

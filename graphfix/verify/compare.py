@@ -1,0 +1,255 @@
+"""Two results of one output, compared under a contract."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from graphfix.contract import Array
+from graphfix.verify.dtypes import double, is_inexact
+from graphfix.verify.tolerance import Tolerance
+
+
+@dataclass(frozen=True)
+class OutputComparison:
+    """How one output of the model after differs from the model before."""
+
+    output: str
+    dtype: str
+    shape: tuple[int, ...]
+    max_abs: float
+    """Largest |after - before| over the elements that are finite in both."""
+    max_rel: float
+    """Largest |after - before| / |before| over elements that are not tiny in their tensor."""
+    allowed: float
+    """What the contract allows at the worst element."""
+    cosine: float
+    """Cosine similarity of the flattened tensors; 1 when both are all zero."""
+    index: int | None
+    """Flat index of the worst element; ``None`` when nothing differs."""
+    passed: bool
+    why: str = ""
+    """The failure in one sentence."""
+    feeds: str = ""
+    """The feed set this is about: the worst one."""
+    severity: float = 0.0
+    """|difference| / allowed at the worst element; infinite where nothing may differ."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields for JSON; infinities and NaN become text."""
+        fields = asdict(self)
+        fields["shape"] = list(self.shape)
+        for key, value in fields.items():
+            if isinstance(value, float) and not np.isfinite(value):
+                fields[key] = str(value)
+        return fields
+
+
+def compare(
+    output: str,
+    before: Any,
+    after: Any,
+    allowed: Tolerance,
+    *,
+    retyped: bool = False,
+    noise: Array | None = None,
+) -> OutputComparison:
+    """Compare arrays, lists of arrays (sequences) or ``None`` (an empty optional).
+
+    Floats and complex numbers are compared in double precision within ``allowed``; integers, bool
+    and strings exactly, unless the contract is a cosine; NaN and infinity must stand in the same
+    places. Another shape is a failure, another dtype too unless ``retyped``. ``noise`` is added to
+    what is allowed, element by element.
+    """
+    if isinstance(before, (list, tuple)) or isinstance(after, (list, tuple)):
+        return _sequence(output, before, after, allowed, retyped)
+    if before is None or after is None:
+        same = before is None and after is None
+        why = "" if same else f"output {output!r}: empty in only one of the two models"
+        return OutputComparison(output, "optional", (), 0, 0, 0, 1, None, same, why)
+    before, after = np.asarray(before), np.asarray(after)
+    blank = OutputComparison(output, str(after.dtype), after.shape, 0.0, 0.0, 0.0, 1.0, None, True)
+    if before.shape != after.shape:
+        return _failed(blank, f"shape {_dims(after)} after, {_dims(before)} before")
+    if before.dtype != after.dtype and not retyped:
+        return _failed(blank, f"dtype {after.dtype} after, {before.dtype} before")
+    if before.dtype.kind in "OUS" or after.dtype.kind in "OUS":
+        return _text(blank, before, after)
+    if before.size == 0:
+        return blank
+    if allowed.exact or not (is_inexact(before.dtype) or allowed.cosine is not None):
+        return _exactly(blank, before, after)
+    return _closely(blank, double(before), double(after), allowed, noise)
+
+
+def worst(comparisons: Iterable[OutputComparison]) -> OutputComparison:
+    """The one to report for an output over all feeds: failures first, then the largest severity."""
+    return max(comparisons, key=lambda c: (not c.passed, c.severity, c.max_abs))
+
+
+def _exactly(blank: OutputComparison, before: Array, after: Array) -> OutputComparison:
+    if before.dtype == after.dtype and before.tobytes() == after.tobytes():
+        return blank
+    different = _differs(before, after)
+    if not different.any():
+        return blank
+    if not (is_inexact(before.dtype) or before.dtype.kind == "b"):
+        return _unequal_integers(blank, before, after, different)
+    compared = _measure(blank, double(before), double(after))
+    index = int(np.argmax(different))
+    if compared.index is not None and different.reshape(-1)[compared.index]:
+        index = compared.index
+    compared = replace(compared, index=index, allowed=0.0, severity=np.inf)
+    return _failed(compared, _difference(compared, before, after, int(different.sum())))
+
+
+def _differs(before: Array, after: Array) -> Array:
+    """Where two arrays differ bit for bit, all NaN being equal and -0 not being 0."""
+    if not is_inexact(before.dtype):
+        return np.asarray(before != after)
+    b, a = double(before), double(after)
+    parts = ((b.real, a.real), (b.imag, a.imag)) if b.dtype.kind == "c" else ((b, a),)
+    different = np.zeros(b.shape, bool)
+    for left, right in parts:
+        unequal = (left != right) | (np.signbit(left) != np.signbit(right))
+        different |= unequal & ~(np.isnan(left) & np.isnan(right))
+    return different
+
+
+def _unequal_integers(
+    blank: OutputComparison, before: Array, after: Array, different: Array
+) -> OutputComparison:
+    index = int(np.argmax(different))
+    places = np.flatnonzero(different.reshape(-1))
+    gaps = [abs(int(after.reshape(-1)[k]) - int(before.reshape(-1)[k])) for k in places[:10000]]
+    compared = replace(
+        _measure(blank, double(before), double(after)),
+        max_abs=float(max(gaps)),
+        index=index,
+        severity=np.inf,
+    )
+    return _failed(compared, _difference(compared, before, after, int(different.sum())))
+
+
+def _closely(
+    blank: OutputComparison, before: Array, after: Array, allowed: Tolerance, noise: Array | None
+) -> OutputComparison:
+    compared = _measure(blank, before, after)
+    misplaced = _misplaced(before, after)
+    if misplaced.any():
+        index = int(np.argmax(misplaced))
+        compared = replace(compared, index=index, severity=np.inf)
+        b, a = before.reshape(-1)[index], after.reshape(-1)[index]
+        count = int(misplaced.sum())
+        return _failed(
+            compared,
+            f"{a:g} where before has {b:g}, at flat index {index} ({count} "
+            f"of {before.size} NaN or infinities out of place)",
+        )
+    if allowed.cosine is not None:
+        if compared.cosine >= allowed.cosine:
+            return compared
+        compared = replace(compared, severity=np.inf)
+        return _failed(compared, f"cosine {compared.cosine:.6f}, must reach {allowed.cosine:g}")
+    limit = allowed.allowed(before) if noise is None else allowed.allowed(before) + noise
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        gap = np.where(np.isfinite(before), np.abs(after - before), 0.0)
+        ratio = np.where(gap == 0, 0.0, gap / limit)
+    index = int(np.argmax(ratio))
+    compared = replace(
+        compared,
+        index=index if gap.any() else None,
+        allowed=float(limit.reshape(-1)[index]),
+        severity=float(ratio.reshape(-1)[index]),
+    )
+    if compared.severity <= 1:
+        return compared
+    return _failed(compared, _difference(compared, before, after, int((ratio > 1).sum())))
+
+
+def _misplaced(before: Array, after: Array) -> Array:
+    """Where NaN and infinities (with their sign) are not the same."""
+    parts: tuple[tuple[Array, Array], ...] = ((before, after),)
+    if before.dtype.kind == "c" or after.dtype.kind == "c":
+        parts = ((before.real, after.real), (before.imag, after.imag))
+    wrong = np.zeros(before.shape, bool)
+    for b, a in parts:
+        wrong |= np.isnan(b) != np.isnan(a)
+        wrong |= (np.isinf(b) | np.isinf(a)) & (b != a) & ~(np.isnan(b) & np.isnan(a))
+    return wrong
+
+
+def _measure(blank: OutputComparison, before: Array, after: Array) -> OutputComparison:
+    finite = np.isfinite(before) & np.isfinite(after)
+    if not finite.any():
+        return blank
+    b, a = before[finite], after[finite]
+    peak = float(max(np.abs(b).max(), np.abs(a).max()))
+    if peak == 0:
+        return blank
+    with np.errstate(over="ignore"):
+        gap = np.abs(a - b)
+    size = np.abs(b)
+    usual = size > 1e-6 * peak
+    max_rel = float((gap[usual] / size[usual]).max()) if usual.any() else float(gap.max() > 0)
+    norm_b, norm_a = np.linalg.norm(b / peak), np.linalg.norm(a / peak)
+    if norm_b == 0 or norm_a == 0:
+        cosine = 0.0
+    else:
+        cosine = float(np.real(np.vdot(b / peak / norm_b, a / peak / norm_a)))
+    everywhere = np.where(
+        finite, np.abs(np.where(finite, after, 0) - np.where(finite, before, 0)), 0
+    )
+    index = int(np.argmax(everywhere)) if gap.max() > 0 else None
+    return replace(
+        blank, max_abs=float(gap.max()), max_rel=max_rel, cosine=min(cosine, 1.0), index=index
+    )
+
+
+def _sequence(
+    output: str, before: Any, after: Any, allowed: Tolerance, retyped: bool
+) -> OutputComparison:
+    blank = OutputComparison(output, "sequence", (), 0.0, 0.0, 0.0, 1.0, None, True)
+    if not isinstance(before, (list, tuple)) or not isinstance(after, (list, tuple)):
+        return _failed(blank, "a sequence in only one of the two models")
+    blank = replace(blank, shape=(len(after),))
+    if len(before) != len(after):
+        return _failed(blank, f"{len(after)} elements after, {len(before)} before")
+    elements = [
+        compare(f"{output}[{k}]", b, a, allowed, retyped=retyped)
+        for k, (b, a) in enumerate(zip(before, after, strict=True))
+    ]
+    if not elements:
+        return blank
+    return replace(worst(elements), output=output)
+
+
+def _text(blank: OutputComparison, before: Array, after: Array) -> OutputComparison:
+    different = before.astype(str) != after.astype(str)
+    if not different.any():
+        return blank
+    index = int(np.argmax(different))
+    b, a = before.reshape(-1)[index], after.reshape(-1)[index]
+    compared = replace(blank, index=index, severity=np.inf)
+    return _failed(compared, f"{a!r} where before has {b!r}, at flat index {index}")
+
+
+def _difference(compared: OutputComparison, before: Array, after: Array, count: int) -> str:
+    index = compared.index or 0
+    b, a = before.reshape(-1)[index], after.reshape(-1)[index]
+    return (
+        f"max |diff| {compared.max_abs:.3g} at flat index {index} ({a!s} after, {b!s} before), "
+        f"allowed {compared.allowed:.3g}; {count} of {before.size} elements differ beyond it"
+    )
+
+
+def _failed(compared: OutputComparison, why: str) -> OutputComparison:
+    severity = compared.severity if compared.severity > 1 else np.inf
+    return replace(
+        compared, passed=False, why=f"output {compared.output!r}: {why}", severity=float(severity)
+    )
+
+
+def _dims(array: Array) -> str:
+    return "[" + ",".join(map(str, array.shape)) + "]"

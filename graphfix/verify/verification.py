@@ -1,0 +1,80 @@
+"""The verdict about a pass or a pipeline, as a frozen value."""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from graphfix.verify.compare import OutputComparison
+
+
+class Status(Enum):
+    """What is known about the numbers."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_VERIFIED = "not verified"
+    """Nothing could be compared, or not everything; the reason says why. Never taken for passed."""
+    OFF = "off"
+    """The user asked for no verification."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared, how it came out, and why."""
+
+    status: Status
+    reason: str = ""
+    """Why it failed or was not verified; for a pass that held, remarks such as weak evidence."""
+    comparisons: tuple[OutputComparison, ...] = ()
+    """One per output: its worst over all feeds."""
+    contract: str = ""
+    """Label of the contract the numbers were held to."""
+    bindings: tuple[str, ...] = ()
+    """Sizes the model ran at, such as ``N=4``."""
+    feeds: tuple[str, ...] = ()
+    """Labels of the feed sets: variant and seed, or file."""
+    seconds: float = 0.0
+    first_diverging: str = ""
+    """The first tensor, in graph order, that differs beyond the contract; after a failure."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was compared and held."""
+        return self.status is Status.PASSED
+
+    @property
+    def max_abs(self) -> float | None:
+        """Largest |after - before| over all outputs; ``None`` when nothing was compared."""
+        return max((c.max_abs for c in self.comparisons), default=None)
+
+    @property
+    def label(self) -> str:
+        """Short text for tables."""
+        return {
+            Status.PASSED: "verified",
+            Status.FAILED: "FAILED",
+            Status.NOT_VERIFIED: "not verified",
+            Status.OFF: "off",
+        }[self.status]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict for JSON."""
+        return {
+            "status": self.status.value,
+            "reason": self.reason,
+            "contract": self.contract,
+            "max_abs": self.max_abs,
+            "outputs": [comparison.to_dict() for comparison in self.comparisons],
+            "bindings": list(self.bindings),
+            "feeds": list(self.feeds),
+            "first_diverging": self.first_diverging,
+            "seconds": self.seconds,
+        }
+
+    def timed(self, seconds: float) -> "Verification":
+        """The same verdict with its cost."""
+        return replace(self, seconds=seconds)
+
+
+VERIFICATION_OFF = Verification(Status.OFF, "verification was switched off")
+"""The verdict of a run without verification."""
