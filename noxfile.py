@@ -1,6 +1,59 @@
-"""Development sessions: ``nox -l`` lists them."""
+"""Development tasks: ``nox -l`` lists them, ``nox -s tests-3.12`` runs one."""
 
 import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["tests", "lint", "types"]
+
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+
+
+def _sync(session: nox.Session) -> None:
+    """Install the project and the development tools at their locked versions."""
+    session.run_install(
+        "uv",
+        "sync",
+        "--locked",
+        f"--python={session.virtualenv.location}",
+        env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
+    )
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments after ``--`` go to pytest."""
+    _sync(session)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style and that imports point down."""
+    _sync(session)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    _sync(session)
+    session.run("mypy")
+
+
+@nox.session
+def update(session: nox.Session) -> None:
+    """Write the golden files and the generated indexes anew; read the difference afterwards."""
+    _sync(session)
+    session.run("pytest", "tests/test_golden.py", "tests/test_indexes.py", "--update-golden")
+
+
+@nox.session
+def torch(session: nox.Session) -> None:
+    """Run the tests that need torch."""
+    session.install("-r", "tests/torch/requirements.txt", ".")
+    session.run("pytest", "tests/torch", *session.posargs)
 
 
 @nox.session(python="3.11", venv_backend="uv|virtualenv")

@@ -168,8 +168,8 @@ def test_the_source_is_not_touched() -> None:
         (
             ZeroDivisionError("division by zero"),
             (
-                "vandal: the pass crashed with ZeroDivisionError: division by zero; this is a bug in "
-                "the pass, the model is as it was before"
+                "vandal: the pass crashed with ZeroDivisionError: division by zero; this is a bug "
+                "in the pass, the model is as it was before"
             ),
         ),
     ],
