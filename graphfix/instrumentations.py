@@ -1,6 +1,8 @@
 """What looks on while passes run: verification, timing, saved intermediates, reproducers."""
 
+import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx_ir as ir
@@ -91,13 +93,16 @@ class SaveAll(Observer):
 class Reproduce(Observer):
     """On a failure, saves the model before the pass and the feeds that showed it."""
 
-    def __init__(self, folder: Path, verifier: Verifier) -> None:
+    def __init__(self, folder: Path, verifier: Verifier, flags: Sequence[str] = ()) -> None:
         self.folder = folder
         self.verifier = verifier
+        self.flags = tuple(flags)
+        """Options of the run that the command must repeat, such as ``--plugin``."""
         self.commands: dict[int, str] = {}
 
     def failed(self, step: Step, error: PassError) -> None:
         """Save the pair and remember the command that fails in the same way."""
-        self.commands[step.index] = save_reproducer(
+        command = save_reproducer(
             self.folder, step.item.name, step.before(), self.verifier.failing_feeds, step.text
         )
+        self.commands[step.index] = shlex.join([*shlex.split(command), *self.flags])

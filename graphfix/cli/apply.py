@@ -91,6 +91,7 @@ def apply(
         dry_run=dry_run,
         diff=diff,
         save_all=save_all,
+        plugins=tuple(plugin or ()),
     )
     with Progress() as progress:
         result = stage.apply(request, onlookers=[progress])

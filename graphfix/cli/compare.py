@@ -1,12 +1,15 @@
 """``graphfix compare``: the numbers of two models, output by output."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphfix.cli.options import AsJson, Data, Seed, Shapes
 from graphfix.cli.render import print_json, print_table
+
+if TYPE_CHECKING:
+    from graphfix.stages.compare import CompareReport
 
 
 def compare(
@@ -45,9 +48,28 @@ def compare(
     if json:
         print_json(result.to_dict())
     else:
-        print_table(
-            ("output", "dtype", "max |Δ|", "max rel Δ", "allowed", "cosine", "result"),
-            [_row(item) for item in result.comparisons],
-        )
-        print(f"\n{result.status.value}: {result.reason}" if result.reason else f"\n{result.label}")
-    raise typer.Exit(0 if result.passed else 1)
+        _print(result)
+    raise typer.Exit(0 if result.verification.passed else 1)
+
+
+def _print(result: "CompareReport") -> None:
+    verification = result.verification
+    print_table(
+        ("output", "dtype", "max |Δ|", "max rel Δ", "allowed", "cosine", "result"),
+        [
+            (
+                item.output,
+                item.dtype,
+                f"{item.max_abs:.3g}",
+                f"{item.max_rel:.3g}",
+                f"{item.allowed:.3g}",
+                f"{item.cosine:.6f}",
+                "same" if item.passed else "DIFFERS",
+            )
+            for item in verification.comparisons
+        ],
+    )
+    for ours, theirs in result.outputs.items():
+        if ours != theirs:
+            print(f"  {ours} was compared with {theirs}")
+    print(f"\n{verification.label}{f': {verification.reason}' if verification.reason else ''}")

@@ -41,6 +41,8 @@ class ApplyRequest:
     dry_run: bool = False
     diff: bool = False
     save_all: Path | None = None
+    plugins: Sequence[Path] = ()
+    """Plugin files that were loaded; a reproducer names them again."""
 
     @property
     def target(self) -> Path:
@@ -149,7 +151,8 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
     )
     timing, numerics = Timing(), VerifyNumerics(verifier)
     target = request.target
-    reproduce = Reproduce(target.with_name(f"{target.stem}.failed"), verifier)
+    folder = target.with_name(f"{target.stem}.failed")
+    reproduce = Reproduce(folder, verifier, _repeated_flags(request))
     looks: list[Instrumentation] = [timing, *onlookers]
     if request.verify:
         looks += [CheckStructure(), numerics, reproduce]
@@ -222,6 +225,14 @@ def _check_request(request: ApplyRequest) -> None:
         raise UsageError(f"-o {target} is the input itself; use --in-place to overwrite it")
     if not request.dry_run and not target.parent.is_dir():
         raise UsageError(f"-o {target}: the folder {target.parent} does not exist; create it first")
+
+
+def _repeated_flags(request: ApplyRequest) -> list[str]:
+    flags = [text for path in request.plugins for text in ("--plugin", str(path))]
+    for name, value in (("--rtol", request.rtol), ("--atol", request.atol)):
+        if value is not None:
+            flags += [name, f"{value:g}"]
+    return flags
 
 
 def _step_reports(
