@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import onnx_ir as ir
 
 from graphfix.errors import PassError
-from graphfix.rewrite.restore import subgraphs_of
+from graphfix.rewrite.subgraphs import subgraphs_of_node
 from graphfix.spec import parse_shape
 
 _Dim = int | ir.SymbolicDim
@@ -85,6 +85,5 @@ def _values(graph: ir.Graph) -> Iterator[ir.Value]:
     yield from graph.inputs
     for node in graph:
         yield from node.outputs
-        for attribute in node.attributes.values():
-            for inner in subgraphs_of(attribute):
-                yield from _values(inner)
+        for inner in subgraphs_of_node(node):
+            yield from _values(inner)

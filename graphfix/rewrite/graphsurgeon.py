@@ -14,7 +14,8 @@ import onnx_ir as ir
 from graphfix.errors import PassError
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult, Skip, SkipRecord
-from graphfix.rewrite.restore import map_tensors, restore, subgraphs_of
+from graphfix.rewrite.restore import map_tensors, restore
+from graphfix.rewrite.subgraphs import subgraphs_of
 
 _PLACE = "graphfix-stand-in"
 """Location of the external data that stands for a tensor of the model."""

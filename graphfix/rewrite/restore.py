@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from graphfix.rewrite.records import Rewrite
 from graphfix.rewrite.rewriter import node_label
+from graphfix.rewrite.subgraphs import subgraphs_of
 
 _Outputs = tuple[str | None, ...]
 
@@ -88,17 +89,6 @@ def map_tensors(
             if new is not old:
                 doc = attribute.doc_string
                 node.attributes.add(ir.AttrTensor(attribute.name, new, doc_string=doc))
-
-
-def subgraphs_of(attribute: ir.Attr) -> Sequence[ir.Graph]:
-    """The graphs an attribute holds: none, one or several."""
-    if attribute.is_ref():
-        return ()
-    if attribute.type == ir.AttributeType.GRAPH:
-        return (attribute.as_graph(),)
-    if attribute.type == ir.AttributeType.GRAPHS:
-        return tuple(attribute.as_graphs())
-    return ()
 
 
 @dataclass

@@ -1,0 +1,50 @@
+"""Graphs inside nodes: the bodies of If, Loop and Scan, and the outer values they read."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import onnx_ir as ir
+
+
+def subgraphs_of(attribute: ir.Attr) -> Sequence[ir.Graph]:
+    """The graphs an attribute holds: none, one or several."""
+    if attribute.is_ref():
+        return ()
+    if attribute.type == ir.AttributeType.GRAPH:
+        return (attribute.as_graph(),)
+    if attribute.type == ir.AttributeType.GRAPHS:
+        return tuple(attribute.as_graphs())
+    return ()
+
+
+def subgraphs_of_node(node: ir.Node) -> Iterator[ir.Graph]:
+    """The graphs in the attributes of a node, without those inside them."""
+    for attribute in node.attributes.values():
+        yield from subgraphs_of(attribute)
+
+
+def inner_nodes(node: ir.Node) -> Iterator[ir.Node]:
+    """Every node inside the subgraphs of ``node``, at any depth."""
+    for graph in subgraphs_of_node(node):
+        yield from graph.all_nodes()
+
+
+def inner_inputs(node: ir.Node) -> Iterator[ir.Value]:
+    """What the subgraphs of ``node`` read: outer values they capture, and their own."""
+    for graph in subgraphs_of_node(node):
+        yield from graph.outputs
+        for inner in graph.all_nodes():
+            yield from (value for value in inner.inputs if value is not None)
+
+
+def remove_nodes(scope: ir.Graph | ir.Function, nodes: Iterable[ir.Node]) -> None:
+    """Remove nodes whose outputs nothing else reads; what their subgraphs capture is let go, too.
+
+    Raises:
+        ValueError: something outside ``nodes`` reads an output of them.
+    """
+    nodes = tuple(nodes)
+    scope.remove(nodes, safe=True)
+    for node in nodes:
+        for inner in inner_nodes(node):
+            for index in range(len(inner.inputs)):
+                inner.replace_input_with(index, None)
