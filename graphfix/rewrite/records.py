@@ -40,6 +40,8 @@ class Rewrite:
     graph: str = ""
     """Name of the subgraph or function that holds the site; empty in the main graph."""
     note: str = ""
+    contract: Contract | None = None
+    """What was promised for this site alone, where it is not the pass's own contract."""
 
 
 @dataclass(frozen=True)

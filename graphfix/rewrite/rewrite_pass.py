@@ -11,6 +11,7 @@ from graphfix.contract import Contract
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult, Rewrite, Skip, SkipRecord
 from graphfix.rewrite.rewriter import Rewriter, Scope, UnreadableAttribute, node_label
+from graphfix.rewrite.subgraphs import subgraphs_of_node
 
 Replacement = ir.Value | Sequence[ir.Value | None] | Mapping[ir.Value, ir.Value]
 
@@ -28,6 +29,10 @@ class RewritePass(Pass):
     match_domains: ClassVar[tuple[str, ...]] = ("", "ai.onnx")
     must_match: ClassVar[bool] = True
 
+    def matches(self, node: ir.Node) -> bool:
+        """Whether ``node`` is an anchor; extended where operator and domain do not tell enough."""
+        return node.op_type in self.match_ops and node.domain in self.match_domains
+
     @abstractmethod
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Replacement | Skip:
         """Build the replacement of ``node`` through ``rw``, or say why not."""
@@ -42,7 +47,7 @@ class RewritePass(Pass):
         rewrites: list[Rewrite] = []
         skips: list[SkipRecord] = []
         for scope in scopes(model):
-            anchors = [node for node in scope if self._matches(node)]
+            anchors = [node for node in scope if self.matches(node)]
             if not anchors:
                 continue
             for node in anchors if self.select is None else self.select.filter(anchors):
@@ -61,9 +66,6 @@ class RewritePass(Pass):
         contract = self.conclude(rewrites, rw) if rewrites else self.contract
         return PassResult(model, contract, tuple(rewrites), tuple(skips))
 
-    def _matches(self, node: ir.Node) -> bool:
-        return node.op_type in self.match_ops and node.domain in self.match_domains
-
 
 def scopes(model: ir.Model) -> Iterator[Scope]:
     """The main graph, then every subgraph outside in, then the functions with theirs."""
@@ -76,18 +78,9 @@ def scopes(model: ir.Model) -> Iterator[Scope]:
 
 def _nested(scope: Scope) -> Iterator[ir.Graph]:
     for node in scope:
-        for attribute in node.attributes.values():
-            if attribute.is_ref():
-                continue
-            if attribute.type == ir.AttributeType.GRAPH:
-                graphs: Sequence[ir.Graph] = (attribute.as_graph(),)
-            elif attribute.type == ir.AttributeType.GRAPHS:
-                graphs = attribute.as_graphs()
-            else:
-                continue
-            for graph in graphs:
-                yield graph
-                yield from _nested(graph)
+        for graph in subgraphs_of_node(node):
+            yield graph
+            yield from _nested(graph)
 
 
 def as_mapping(node: ir.Node, answer: Replacement) -> Mapping[ir.Value, ir.Value]:

@@ -7,10 +7,12 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir import convenience
 
+from graphfix.contract import Contract
 from graphfix.errors import PassError
 from graphfix.rewrite.base import PassContext, Target
 from graphfix.rewrite.constants import constant_array
 from graphfix.rewrite.records import Rewrite, Skip
+from graphfix.rewrite.subgraphs import inner_inputs, remove_nodes, subgraphs_of_node
 
 Scope = ir.Graph | ir.Function
 AttrValue = int | float | str | Sequence[int] | Sequence[float] | ir.Attr | ir.TensorProtocol
@@ -42,12 +44,8 @@ class Names:
             if node.name:
                 used.add(node.name)
             used.update(value.name for value in node.outputs if value.name)
-            for attribute in node.attributes.values():
-                if attribute.type == ir.AttributeType.GRAPH and not attribute.is_ref():
-                    self._collect(attribute.as_graph())
-                elif attribute.type == ir.AttributeType.GRAPHS and not attribute.is_ref():
-                    for graph in attribute.as_graphs():
-                        self._collect(graph)
+            for graph in subgraphs_of_node(node):
+                self._collect(graph)
 
     def fresh(self, stem: str) -> str:
         """``stem_0``, or the first counter that is free."""
@@ -73,6 +71,7 @@ class _Site:
     added: list[ir.Node]
     constants: list[ir.Value]
     notes: list[str]
+    contract: Contract | None = None
 
 
 class Rewriter:
@@ -201,6 +200,10 @@ class Rewriter:
     def note(self, text: str) -> None:
         """Say in the report which way was taken, and why."""
         self._current.notes.append(text)
+
+    def promise(self, contract: Contract) -> None:
+        """State the contract of this rewrite, which ``conclude`` of the pass joins with others."""
+        self._current.contract = contract
 
     # Building
 
@@ -351,6 +354,7 @@ class Rewriter:
             removed=removed,
             graph="" if site.scope is self.model.graph else (site.scope.name or "subgraph"),
             note="; ".join(site.notes),
+            contract=site.contract,
         )
 
 
@@ -392,35 +396,16 @@ def _remove_dead(candidates: Iterable[ir.Node | None]) -> tuple[str, ...]:
         node = queue.pop()
         if node.graph is None or any(out.uses() or out.is_graph_output() for out in node.outputs):
             continue
-        inputs = [value for value in node.inputs if value is not None]
-        captured = [
-            value for attribute in node.attributes.values() for value in _captures(attribute)
-        ]
+        read = [value for value in (*node.inputs, *inner_inputs(node)) if value is not None]
         removed.append(node_label(node))
-        node.graph.remove(node, safe=True)
-        for value in (*inputs, *captured):
+        remove_nodes(node.graph, [node])
+        for value in read:
             producer = value.producer()
             if producer is not None:
                 queue.append(producer)
             else:
                 _drop_initializer(value)
     return tuple(removed)
-
-
-def _captures(attribute: ir.Attr) -> Iterable[ir.Value]:
-    if attribute.is_ref() or attribute.type not in (
-        ir.AttributeType.GRAPH,
-        ir.AttributeType.GRAPHS,
-    ):
-        return
-    graphs = (
-        [attribute.as_graph()]
-        if attribute.type == ir.AttributeType.GRAPH
-        else attribute.as_graphs()
-    )
-    for graph in graphs:
-        for node in graph.all_nodes():
-            yield from (value for value in node.inputs if value is not None)
 
 
 def _drop_initializer(value: ir.Value) -> None:
