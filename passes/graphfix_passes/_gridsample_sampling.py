@@ -24,8 +24,8 @@ class Padding(enum.Enum):
     REFLECTION = "reflection"
 
 
-# Opset 20 renamed two of the three modes. paddle2onnx writes the old names at opset 20 and
-# onnxruntime accepts both at every opset, so both are read everywhere.
+# Opset 20 renamed two of the three modes. paddle2onnx 2.1 writes the old names at opset 20, which
+# onnxruntime refuses, so both are read at every opset.
 _SPELLINGS = {
     "bilinear": Interpolation.BILINEAR,
     "linear": Interpolation.BILINEAR,
@@ -38,7 +38,7 @@ _OPSET_20 = {Interpolation.BILINEAR: "linear", Interpolation.BICUBIC: "cubic"}
 
 @dataclass(frozen=True)
 class Sampling:
-    """The attributes of a GridSample; the defaults of ONNX, not of any exporter, are elsewhere."""
+    """The attributes of a GridSample."""
 
     interpolation: Interpolation
     padding: Padding
@@ -65,9 +65,6 @@ class Sampling:
 
 def read_sampling(node: ir.Node, rw: Rewriter) -> Sampling | Skip:
     """The attributes of a GridSample node, with ONNX's defaults for absent ones."""
-    references = [name for name, attribute in node.attributes.items() if attribute.is_ref()]
-    if references:
-        return rw.skip(f"attribute {references[0]!r} is a parameter of the enclosing function")
     mode = rw.attr_str(node, "mode", "bilinear")
     padding = rw.attr_str(node, "padding_mode", "zeros")
     if mode not in _SPELLINGS:
