@@ -171,3 +171,6 @@ def _parse(table: str) -> dict[str, frozenset[int]]:
 
 COMPATIBLE: Mapping[str, frozenset[int]] = _parse(_TABLE)
 """Operator to the versions that mean the same as the version before."""
+
+OTHER_KERNEL = frozenset({("AveragePool", 19)})
+"""Changes over which onnxruntime adds up in another order, so that the last bit may differ."""

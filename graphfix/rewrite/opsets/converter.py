@@ -12,10 +12,11 @@ import onnx
 import onnx_ir as ir
 from onnx_ir import convenience
 
+from graphfix.contract import Exact
 from graphfix.errors import PassError
 from graphfix.rewrite.base import PassContext
 from graphfix.rewrite.opsets import schemas
-from graphfix.rewrite.opsets.compatible import COMPATIBLE
+from graphfix.rewrite.opsets.compatible import COMPATIBLE, OTHER_KERNEL
 from graphfix.rewrite.records import Rewrite, Skip, SkipRecord
 from graphfix.rewrite.rewrite_pass import Replacement, as_mapping, scopes
 from graphfix.rewrite.rewriter import AttrValue, Rewriter, Scope, node_label
@@ -108,13 +109,14 @@ class Converter(Rewriter):
         op_type: str | None = None,
         outputs: int | None = None,
         drop: Sequence[str] = (),
+        attributes: Mapping[str, AttrValue] | None = None,
         **changed: AttrValue,
     ) -> tuple[ir.Value, ...]:
         """Insert the node in another form: other inputs, attributes dropped or changed."""
-        attributes: dict[str, AttrValue] = {
+        merged: dict[str, AttrValue] = {
             name: attribute for name, attribute in node.attributes.items() if name not in drop
         }
-        attributes.update(changed)
+        merged.update(attributes or {}, **changed)
         given = list(node.inputs if inputs is None else inputs)
         while given and given[-1] is None:
             given.pop()
@@ -123,7 +125,7 @@ class Converter(Rewriter):
         producer = made[0].producer()
         assert producer is not None
         producer.attributes.update(
-            (attribute.name, attribute) for attribute in convenience.convert_attributes(attributes)
+            (attribute.name, attribute) for attribute in convenience.convert_attributes(merged)
         )
         return made
 
@@ -217,12 +219,16 @@ class _Walk:
         removed: set[str] = set()
         notes: dict[str, None] = {}
         made: list[ir.Node] = []
+        exact_before, self.rw.exact = self.rw.exact, True
         waiting = [(node, opset)]
         while waiting:
             current, at = waiting.pop()
             if current.graph is None:
                 continue
             step = self._step(current, at)
+            if isinstance(step, Skip):
+                self.refused.append(SkipRecord(self.rw.root, node.op_type, step.reason))
+                return
             if step is None:
                 continue
             rewrite, added, now = step
@@ -231,6 +237,7 @@ class _Walk:
             notes.update(dict.fromkeys(rewrite.note.split("; ") if rewrite.note else ()))
             made.extend(added)
             waiting.extend((new, now) for new in reversed(added))
+        exact, self.rw.exact = self.rw.exact, self.rw.exact and exact_before
         if first is None:
             return
         kept = [new for new in made if new.graph is not None]
@@ -251,9 +258,10 @@ class _Walk:
                 name for name in sorted(removed) if name not in names or name == first.node
             ),
             note="; ".join(notes),
+            contract=Exact() if exact else None,
         )
 
-    def _step(self, node: ir.Node, at: int) -> tuple[Rewrite, list[ir.Node], int] | None:
+    def _step(self, node: ir.Node, at: int) -> tuple[Rewrite, list[ir.Node], int] | Skip | None:
         """Take the node over as many versions as it crosses unchanged, and over one that it
         does not; say what stands there then."""
         up = self.to > at
@@ -277,6 +285,7 @@ class _Walk:
                 self.rw.abandon()
                 wrong = schemas.misfit(node, target)
                 if wrong is None:
+                    self.rw.exact &= (node.op_type, version) not in OTHER_KERNEL
                     continue
                 self.rw.begin(node, self.scope)
                 self.rw.built_for(target)
@@ -285,8 +294,7 @@ class _Walk:
                 exact = remedy is not None and remedy.exact
             if isinstance(answer, Skip):
                 self.rw.abandon()
-                self.refused.append(SkipRecord(self.rw.root, node.op_type, answer.reason))
-                return None
+                return answer
             added = list(self.rw.added)
             now = self.rw.opset
             rewrite = self.rw.commit(as_mapping(node, answer))
@@ -351,7 +359,11 @@ def annotate(node: ir.Node, opset: int) -> None:
         found = onnx.shape_inference.infer_node_outputs(
             schema, proto, types, data, opset_imports=[onnx.helper.make_opsetid("", opset)]
         )
-    except (onnx.shape_inference.InferenceError, RuntimeError):
+    except (
+        onnx.shape_inference.InferenceError,
+        onnx.checker.ValidationError,
+        RuntimeError,
+    ):
         return  # a hint only: adapters ask for what they need and refuse without it
     for out in node.outputs:
         info = found.get(out.name or "")

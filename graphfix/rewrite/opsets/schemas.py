@@ -52,27 +52,35 @@ def type_name(type_: ir.TypeProtocol | None) -> str | None:
 def misfit(node: ir.Node, opset: int) -> str | None:
     """The first input or output whose known type the definition in ``opset`` does not take.
 
-    Returns a sentence such as ``opset 11 has no Add for tensor(int8)``, or ``None``.
+    Parameters that share a type variable must have one type. Returns a sentence such as
+    ``opset 11 has no Add for tensor(int8)``, or ``None``.
     """
     if schema_at(node.op_type, opset) is None:
         return f"opset {opset} has no {node.op_type}"
-    inputs, outputs = _allowed(node.op_type, opset)
-    for values, allowed in ((node.inputs, inputs), (node.outputs, outputs)):
-        if not allowed:
-            continue
-        for index, value in enumerate(values):
+    bound: dict[str, str] = {}
+    for values, parameters in zip(
+        (node.inputs, node.outputs), _parameters(node.op_type, opset), strict=True
+    ):
+        for index, value in enumerate(values if parameters else ()):
             name = type_name(value.type) if value is not None else None
-            if name is None or name in allowed[min(index, len(allowed) - 1)]:
+            if name is None:
                 continue
-            return f"opset {opset} has no {node.op_type} for {name}"
+            variable, allowed, homogeneous = parameters[min(index, len(parameters) - 1)]
+            if name not in allowed:
+                return f"opset {opset} has no {node.op_type} for {name}"
+            if homogeneous and bound.setdefault(variable, name) != name:
+                first = bound[variable]
+                return f"opset {opset} has no {node.op_type} for {first} with {name}"
     return None
 
 
 @cache
-def _allowed(op_type: str, opset: int) -> tuple[tuple[frozenset[str], ...], ...]:
+def _parameters(
+    op_type: str, opset: int
+) -> tuple[tuple[tuple[str, frozenset[str], bool], ...], ...]:
     schema = schema_at(op_type, opset)
     assert schema is not None
-    return (
-        tuple(frozenset(parameter.types) for parameter in schema.inputs),
-        tuple(frozenset(parameter.types) for parameter in schema.outputs),
+    return tuple(
+        tuple((item.type_str, frozenset(item.types), item.is_homogeneous) for item in side)
+        for side in (schema.inputs, schema.outputs)
     )
