@@ -15,6 +15,7 @@ A value selector is a value name, ``node:port``, or a port of selected nodes:
 ``in0(op=NonMaxSuppression)``, ``out1(op=TopK & k=0)``; ``ins(...)`` and ``outs(...)`` mean all.
 """
 
+import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -102,9 +103,15 @@ def select_values(graph: ir.Graph, text: str) -> tuple[ir.Value, ...]:
         for node in graph:
             if node.name == node_name:
                 return (_port(node.outputs, int(port), text),)
-    close = [name for name in by_name if name and text.lower() in name.lower()][:5]
+    close = _similar(text, [name for name in by_name if name])
     hint = f"; similar: {', '.join(close)}" if close else ""
     raise PassError(f"no value or node output is called {text!r}{hint}")
+
+
+def _similar(text: str, names: Sequence[str]) -> list[str]:
+    """Up to five names that contain ``text`` or are nearly spelled like it."""
+    inside = [name for name in names if text.lower() in name.lower()]
+    return list(dict.fromkeys((*inside, *difflib.get_close_matches(text, names))))[:5]
 
 
 def _all_values(graph: ir.Graph) -> Iterable[ir.Value]:

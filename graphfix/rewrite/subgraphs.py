@@ -43,8 +43,8 @@ def remove_nodes(scope: ir.Graph | ir.Function, nodes: Iterable[ir.Node]) -> Non
         ValueError: something outside ``nodes`` reads an output of them.
     """
     nodes = tuple(nodes)
-    scope.remove(nodes, safe=True)
     for node in nodes:
         for inner in inner_nodes(node):
             for index in range(len(inner.inputs)):
                 inner.replace_input_with(index, None)
+    scope.remove(nodes, safe=True)
