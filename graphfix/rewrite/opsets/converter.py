@@ -225,7 +225,7 @@ class _Walk:
             current, at = waiting.pop()
             if current.graph is None:
                 continue
-            step = self._step(current, at)
+            step = self._step(current, at, checked=current is node)
             if isinstance(step, Skip):
                 self.refused.append(SkipRecord(self.rw.root, node.op_type, step.reason))
                 return
@@ -261,50 +261,60 @@ class _Walk:
             contract=Exact() if exact else None,
         )
 
-    def _step(self, node: ir.Node, at: int) -> tuple[Rewrite, list[ir.Node], int] | Skip | None:
+    def _step(
+        self, node: ir.Node, at: int, checked: bool
+    ) -> tuple[Rewrite, list[ir.Node], int] | Skip | None:
         """Take the node over as many versions as it crosses unchanged, and over one that it
         does not; say what stands there then."""
+        if not checked and (wrong := schemas.misfit(node, at)) is not None:
+            return self._replace(node, at, self.adapters.by_type.get(node.op_type), wrong)
         up = self.to > at
         steps = schemas.changes(node.op_type, *sorted((at, self.to)))
         for version in steps if up else reversed(steps):
-            target = version if up else version - 1
-            self.rw.begin(node, self.scope)
-            self.rw.built_for(target)
-            adapter = self.adapters.table.get((node.op_type, version))
-            answer: Answer
-            if adapter is not None:
-                answer = _parameters(node) or adapter.build(node, self.rw)
-                exact = adapter.exact
-            elif version in COMPATIBLE.get(node.op_type, ()):
-                answer, exact = (None if up else without_additions(node, self.rw)), True
-            elif up and version == schemas.history(node.op_type)[0]:
-                answer, exact = None, True
-            else:
-                answer, exact = Skip(_unknown(node, version, up)), True
-            if answer is None:
-                self.rw.abandon()
-                wrong = schemas.misfit(node, target)
-                if wrong is None:
-                    self.rw.exact &= (node.op_type, version) not in OTHER_KERNEL
-                    continue
-                self.rw.begin(node, self.scope)
-                self.rw.built_for(target)
-                remedy = self.adapters.by_type.get(node.op_type)
-                answer = (remedy and remedy.build(node, self.rw)) or Skip(wrong)
-                exact = remedy is not None and remedy.exact
-            if isinstance(answer, Skip):
-                self.rw.abandon()
-                return answer
-            added = list(self.rw.added)
-            now = self.rw.opset
-            rewrite = self.rw.commit(as_mapping(node, answer))
-            self.rw.exact &= exact
-            added = [new for new in added if new.graph is not None]
-            _keep_name(node, added)
-            for new in added:
-                annotate(new, now)
-            return rewrite, added, now
+            now = version if up else version - 1
+            adapter = self._adapter(node, version, up)
+            done = self._replace(node, now, adapter)
+            if done is not None:
+                return done
+            if (wrong := schemas.misfit(node, now)) is not None:
+                return self._replace(node, now, self.adapters.by_type.get(node.op_type), wrong)
+            self.rw.exact &= (node.op_type, version) not in OTHER_KERNEL
         return None
+
+    def _adapter(self, node: ir.Node, version: int, up: bool) -> Adapter | None:
+        """What carries the node over one version; ``None`` when it may stay as it is."""
+        found = self.adapters.table.get((node.op_type, version))
+        if found is not None:
+            return Adapter(lambda n, rw: _parameters(n) or found.build(n, rw), found.exact)
+        if version in COMPATIBLE.get(node.op_type, ()):
+            return None if up else Adapter(without_additions, exact=True)
+        if up and version == schemas.history(node.op_type)[0]:
+            return None
+        return Adapter(lambda n, _: Skip(_unknown(n, version, up)), exact=True)
+
+    def _replace(
+        self, node: ir.Node, now: int, adapter: Adapter | None, otherwise: str = ""
+    ) -> tuple[Rewrite, list[ir.Node], int] | Skip | None:
+        """Let the adapter put something for opset ``now`` in the node's place.
+
+        Without an adapter, or when it wants to keep the node, that is a refusal if a reason is
+        given and otherwise nothing.
+        """
+        self.rw.begin(node, self.scope)
+        self.rw.built_for(now)
+        answer = None if adapter is None else adapter.build(node, self.rw)
+        if answer is None or isinstance(answer, Skip):
+            self.rw.abandon()
+            return answer if answer is not None or not otherwise else Skip(otherwise)
+        assert adapter is not None
+        added, now = self.rw.added, self.rw.opset
+        rewrite = self.rw.commit(as_mapping(node, answer))
+        self.rw.exact &= adapter.exact
+        kept = [new for new in added if new.graph is not None]
+        _keep_name(node, kept)
+        for new in kept:
+            annotate(new, now)
+        return rewrite, kept, now
 
 
 def without_additions(node: ir.Node, rw: Converter) -> Answer:
