@@ -6,6 +6,7 @@
 │   ├── ``PipelineError``   pipeline text or recipe that cannot be understood
 │   └── ``PluginError``     a plugin that cannot be loaded or clashes
 ├── ``PassError``         a pass could not do its work                             (exit 1)
+│   ├── ``PassCrash``       a pass raised what it must not raise
 │   ├── ``StructureError``  a pass left an invalid graph
 │   └── ``NumericsError``   a pass changed the numbers beyond its contract
 └── ``ToolError``         an external program is missing or failed                 (exit 3)
@@ -53,6 +54,10 @@ class PluginError(UsageError):
 
 class PassError(GraphfixError):
     """A pass could not do its work; the model is as it was before."""
+
+
+class PassCrash(PassError):
+    """A pass raised something else than a ``GraphfixError``: a bug in the pass."""
 
 
 class StructureError(PassError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from graphfix.errors import NumericsError, PassError
+from graphfix.errors import NumericsError, PassCrash, PassError
 from graphfix.manager import Observer, Step
 from graphfix.model import save
 from graphfix.verify import Status, Verification, Verifier, save_reproducer, structure
@@ -101,7 +101,12 @@ class Reproduce(Observer):
         self.commands: dict[int, str] = {}
 
     def failed(self, step: Step, error: PassError) -> None:
-        """Save the pair and remember the command that fails in the same way."""
+        """Save the pair and remember the command that fails in the same way.
+
+        A pass that refused its work says so on the original too, and needs no pair.
+        """
+        if step.result is None and not isinstance(error, PassCrash):
+            return
         command = save_reproducer(
             self.folder, step.item.name, step.before(), self.verifier.failing_feeds, step.text
         )

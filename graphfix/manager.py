@@ -11,7 +11,7 @@ from typing import Protocol
 
 import onnx_ir as ir
 
-from graphfix.errors import GraphfixError, PassError
+from graphfix.errors import GraphfixError, PassCrash, PassError
 from graphfix.pipeline import Pipeline, pass_text
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult
@@ -203,7 +203,7 @@ class PassManager:
         except GraphfixError as error:
             raise _named(item, error) from error
         except Exception as error:
-            raise PassError(
+            raise PassCrash(
                 f"{item.name}: the pass crashed with {type(error).__name__}: {error}; this is a "
                 "bug in the pass, the model is as it was before"
             ) from error

@@ -43,6 +43,20 @@ class Rewrite:
     contract: Contract | None = None
     """What was promised for this site alone, where it is not the pass's own contract."""
 
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "node": self.node,
+            "op_type": self.op_type,
+            "graph": self.graph,
+            "inputs": list(self.inputs),
+            "outputs": list(self.outputs),
+            "added": list(self.added),
+            "removed": list(self.removed),
+            "note": self.note,
+            "contract": self.contract.label if self.contract else None,
+        }
+
 
 @dataclass(frozen=True)
 class PassResult:

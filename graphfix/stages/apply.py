@@ -249,7 +249,7 @@ def _step_reports(
             StepReport(
                 text=step.text,
                 name=step.item.name,
-                rewrites=tuple(asdict(item) for item in result.rewrites) if result else (),
+                rewrites=tuple(item.to_dict() for item in result.rewrites) if result else (),
                 skips=tuple(asdict(item) for item in result.skips) if result else (),
                 notes=result.notes if result else (),
                 nodes=step.nodes,
