@@ -8,6 +8,7 @@ import numpy as np
 
 from graphfix.contract import Array
 from graphfix.verify.dtypes import double, is_inexact
+from graphfix.verify.noise import Noise
 from graphfix.verify.tolerance import Tolerance
 
 
@@ -33,6 +34,8 @@ class OutputComparison:
     """The failure in one sentence."""
     feeds: str = ""
     """The feed set this is about: the worst one."""
+    conclusive: bool = True
+    """Whether the comparison is evidence: rounding alone does not move the output this much."""
     severity: float = 0.0
     """|difference| / allowed at the worst element; infinite where nothing may differ."""
 
@@ -53,14 +56,14 @@ def compare(
     allowed: Tolerance,
     *,
     retyped: bool = False,
-    noise: Array | None = None,
+    noise: Noise | None = None,
 ) -> OutputComparison:
     """Compare arrays, lists of arrays (sequences) or ``None`` (an empty optional).
 
     Floats and complex numbers are compared in double precision within ``allowed``; integers, bool
     and strings exactly, unless the contract is a cosine; NaN and infinity must stand in the same
-    places. Another shape is a failure, another dtype too unless ``retyped``. ``noise`` is added to
-    what is allowed, element by element.
+    places. Another shape is a failure, another dtype too unless ``retyped``. ``noise`` is what
+    rounding alone does to the output.
     """
     if isinstance(before, (list, tuple)) or isinstance(after, (list, tuple)):
         return _sequence(output, before, after, allowed, retyped)
@@ -79,8 +82,10 @@ def compare(
     if before.size == 0:
         return blank
     if allowed.exact or not (is_inexact(before.dtype) or allowed.cosine is not None):
-        return _exactly(blank, before, after)
-    return _closely(blank, double(before), double(after), allowed, noise)
+        stable = None if noise is None or noise.unstable is None else ~noise.unstable
+        return _exactly(blank, before, after, stable)
+    extra = None if noise is None else noise.extra
+    return _closely(blank, double(before), double(after), allowed, extra)
 
 
 def worst(comparisons: Iterable[OutputComparison]) -> OutputComparison:
@@ -88,10 +93,14 @@ def worst(comparisons: Iterable[OutputComparison]) -> OutputComparison:
     return max(comparisons, key=lambda c: (not c.passed, c.severity, c.max_abs))
 
 
-def _exactly(blank: OutputComparison, before: Array, after: Array) -> OutputComparison:
+def _exactly(
+    blank: OutputComparison, before: Array, after: Array, stable: Array | None
+) -> OutputComparison:
     if before.dtype == after.dtype and before.tobytes() == after.tobytes():
         return blank
     different = _differs(before, after)
+    if stable is not None:
+        different &= stable
     if not different.any():
         return blank
     if not (is_inexact(before.dtype) or before.dtype.kind == "b"):
@@ -152,7 +161,9 @@ def _closely(
             return compared
         compared = replace(compared, severity=np.inf)
         return _failed(compared, f"cosine {compared.cosine:.6f}, must reach {allowed.cosine:g}")
-    limit = allowed.allowed(before) if noise is None else allowed.allowed(before) + noise
+    limit = allowed.allowed(before)
+    if noise is not None:
+        limit = np.minimum(limit + noise, allowed.ceiling(before))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         gap = np.where(np.isfinite(before), np.abs(after - before), 0.0)
         ratio = np.where(gap == 0, 0.0, gap / limit)

@@ -1,18 +1,17 @@
 """Compare all outputs over all feeds, and put the comparisons together into one verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.contract import Contract, InRange
+from graphfix.contract import Close, Contract, InRange
 from graphfix.verify.compare import OutputComparison, compare, worst
 from graphfix.verify.dtypes import double, is_inexact
-from graphfix.verify.evaluate import Evaluation
 from graphfix.verify.feeds import FeedSet
-from graphfix.verify.noise import noise_floor, noisy_runs
+from graphfix.verify.noise import MORE_RUNS, RUNS, Noise, hopeless, noise_of, noisy_runs
 from graphfix.verify.tolerance import Tolerance, base, scale, tolerance
 from graphfix.verify.verification import Status, Verification
 
@@ -38,8 +37,6 @@ class Comparer:
     atol: float | None = None
     retyped: bool = False
     """Whether the dtype may have changed."""
-    remarks: list[str] = field(default_factory=list)
-    _noise: Sequence[Evaluation] | None = None
 
     def columns(
         self, expected: Columns, actual: Columns, names: Mapping[str, str]
@@ -49,16 +46,16 @@ class Comparer:
         ``names`` gives for each name the value of the reference model it stands for.
         """
         skip_extreme = any(isinstance(base(contract), InRange) for contract in self.contracts)
-        found = []
-        for name in names:
-            usual = _usual_scale(expected[name])
-            column = zip(self.feeds, expected[name], actual[name], strict=True)
-            for k, (feed, before, after) in enumerate(column):
-                if skip_extreme and feed.extreme:
-                    continue
-                one = self._compare(name, before, after, k, names, usual)
-                found.append(replace(one, feeds=feed.label))
-        return tuple(found)
+        pairs = [
+            _Pair(name, k, expected[name][k], actual[name][k], _usual_scale(expected[name]))
+            for name in names
+            for k, feed in enumerate(self.feeds)
+            if not (skip_extreme and feed.extreme)
+        ]
+        found = {pair: self._compare(pair, None) for pair in pairs}
+        if self.reference is not None and self._reordered():
+            self._allow_noise(found, names, self.reference)
+        return tuple(replace(one, feeds=self.feeds[p.k].label) for p, one in found.items())
 
     def allowed(self, dtype: np.dtype[Any]) -> Tolerance:
         """What may differ in a tensor of ``dtype``."""
@@ -66,40 +63,57 @@ class Comparer:
             self.contracts, dtype, arithmetic=self.arithmetic, rtol=self.rtol, atol=self.atol
         )
 
-    def _compare(
-        self,
-        name: str,
-        before: Any,
-        after: Any,
-        k: int,
-        names: Mapping[str, str],
-        usual: float,
-    ) -> OutputComparison:
-        allowed = replace(self.allowed(_dtype(before)), scale_of_zeros=usual)
-        one = compare(name, before, after, allowed, retyped=self.retyped)
-        if one.passed or allowed.rtol is None:
-            return one
-        if self.reference is None or self.rtol is not None or self.atol is not None:
-            return one
-        moved = self._moved(names[name], k, names)
-        noise = noise_floor(before, moved, allowed) if moved else None
-        if noise is None:
-            return one
-        again = compare(name, before, after, allowed, retyped=self.retyped, noise=noise)
-        if not again.passed:
-            return one
-        remark = f"output {name!r} is ill-conditioned: inputs moved by one ulp move it as well"
-        if remark not in self.remarks:
-            self.remarks.append(remark)
-        return again
+    def _reordered(self) -> bool:
+        return any(isinstance(base(contract), Close) for contract in self.contracts)
 
-    def _moved(self, value: str, k: int, names: Mapping[str, str]) -> list[Any]:
-        """What ``value`` of the reference model becomes when its inputs move by one ulp."""
-        if self._noise is None:
-            assert self.reference is not None
-            self._noise = noisy_runs(self.reference(), self.feeds, tuple(set(names.values())))
-        runs = [evaluation.runs[k] for evaluation in self._noise]
-        return [run[value] for run in runs if run is not None and value in run]
+    def _compare(self, pair: "_Pair", noise: Noise | None) -> OutputComparison:
+        allowed = self._tolerance(pair)
+        return compare(
+            pair.name, pair.before, pair.after, allowed, retyped=self.retyped, noise=noise
+        )
+
+    def _tolerance(self, pair: "_Pair") -> Tolerance:
+        return replace(self.allowed(_dtype(pair.before)), scale_of_zeros=pair.usual)
+
+    def _allow_noise(
+        self,
+        found: dict["_Pair", OutputComparison],
+        names: Mapping[str, str],
+        reference: Callable[[], ir.Model],
+    ) -> None:
+        """Compare what failed again with the noise: measured roughly, then well if need be."""
+        values = tuple(dict.fromkeys(names.values()))
+        moved: dict[tuple[str, int], list[Any]] = {}
+        for seeds in (range(RUNS), range(RUNS, MORE_RUNS)):
+            failed = [pair for pair, one in found.items() if not one.passed]
+            at = sorted({pair.k for pair in failed})
+            if not failed:
+                return
+            for run in noisy_runs(reference(), [self.feeds[k] for k in at], values, seeds):
+                for k, outputs in zip(at, run, strict=True):
+                    for value in values if outputs is not None else ():
+                        moved.setdefault((value, k), []).append((outputs or {}).get(value))
+            for pair in failed:
+                samples = moved.get((names[pair.name], pair.k), [])
+                noise = noise_of(pair.before, samples, self._tolerance(pair))
+                if noise is None:
+                    continue
+                again = self._compare(pair, noise)
+                if again.passed:
+                    found[pair] = replace(again, conclusive=noise.conclusive)
+                elif hopeless(pair.before, pair.after, samples, self._tolerance(pair)):
+                    found[pair] = replace(again, passed=True, why="", conclusive=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """One output on one feed set."""
+
+    name: str
+    k: int
+    before: Any
+    after: Any
+    usual: float
 
 
 def verdict(
@@ -116,7 +130,7 @@ def verdict(
     by_output: dict[str, list[OutputComparison]] = {}
     for comparison in comparisons:
         by_output.setdefault(comparison.output, []).append(comparison)
-    merged = tuple(worst(group) for group in by_output.values())
+    merged = tuple(_summary(group) for group in by_output.values())
     failures = [comparison for comparison in merged if not comparison.passed]
     if failures:
         others = f"; {len(failures) - 1} more outputs differ" if len(failures) > 1 else ""
@@ -130,7 +144,37 @@ def verdict(
         return Verification(Status.NOT_VERIFIED, reason, merged, contract)
     if not merged:
         return Verification(Status.NOT_VERIFIED, "no output could be compared", merged, contract)
-    return Verification(Status.PASSED, "; ".join(dict.fromkeys(remarks)), merged, contract)
+    doubtful = [comparison.output for comparison in merged if not comparison.conclusive]
+    if doubtful:
+        names = ", ".join(map(repr, doubtful))
+        reason = f"rounding alone changes {names} too much to compare, on all feeds"
+        return Verification(Status.NOT_VERIFIED, reason, merged, contract)
+    said = [*remarks, *_left_aside(comparisons)]
+    return Verification(Status.PASSED, "; ".join(dict.fromkeys(said)), merged, contract)
+
+
+def _summary(group: Sequence[OutputComparison]) -> OutputComparison:
+    """The worst comparison of one output; those that prove nothing count only if all do."""
+    telling = [comparison for comparison in group if comparison.conclusive]
+    failed = [comparison for comparison in group if not comparison.passed]
+    return worst(failed or telling or group)
+
+
+def _left_aside(comparisons: Sequence[OutputComparison]) -> list[str]:
+    """Say which feeds proved nothing about which output."""
+    feeds: dict[str, list[str]] = {}
+    for comparison in comparisons:
+        if not comparison.conclusive:
+            feeds.setdefault(comparison.output, []).append(comparison.feeds)
+    return [
+        f"output {output!r} says nothing on {_few(labels)}: rounding alone moves it too far there"
+        for output, labels in feeds.items()
+    ]
+
+
+def _few(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - 1} more feeds" if len(labels) > 1 else ""
+    return f"{labels[0]!r}{more}"
 
 
 def _usual_scale(column: Sequence[Any]) -> float:

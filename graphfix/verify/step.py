@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Interface, Replaces
 from graphfix.rewrite.records import PassResult
+from graphfix.verify.compare import OutputComparison
 from graphfix.verify.comparer import Columns, Comparer, verdict
 from graphfix.verify.evaluate import Evaluation, evaluate
 from graphfix.verify.feeds import FeedSet
@@ -49,7 +50,7 @@ def check_pass(state: State, result: PassResult, before: Source, settings: Setti
 
 def compare_segment(
     state: State, settings: Settings, actual: Columns, arithmetic_now: np.dtype[Any] | None
-) -> tuple[Comparer, Sequence[Any]]:
+) -> tuple[OutputComparison, ...]:
     """Compare the outputs now with those of the model the segment started from."""
     segment = state.segment
     comparer = Comparer(
@@ -62,7 +63,7 @@ def compare_segment(
         retyped=True,
     )
     names = {n: v for n, v in segment.names.items() if n not in state.random and n in actual}
-    return comparer, comparer.columns(segment.values, actual, names)
+    return comparer.columns(segment.values, actual, names)
 
 
 class _Step:
@@ -112,7 +113,7 @@ class _Step:
         names = {name: name for name in after.names if name not in state.random}
         values = {name: after.column(name) for name in after.names}
         found = comparer.columns(state.values, values, names)
-        answer = verdict(found, left_out=sorted(state.random), remarks=comparer.remarks)
+        answer = verdict(found, left_out=sorted(state.random))
         if answer.status is Status.FAILED:
             return self._explained(answer, comparer, state.feeds, state.feeds)
         return Outcome(answer, self._accept(state, after))
@@ -214,7 +215,7 @@ class _Step:
         names = {name: v for name, v in mapped.outputs.items() if name not in random}
         values = {name: after.column(name) for name in after.names}
         found = comparer.columns(expected, values, names)
-        answer = verdict(found, left_out=sorted(random), remarks=comparer.remarks)
+        answer = verdict(found, left_out=sorted(random))
         if answer.status is Status.FAILED:
             return self._explained(answer, comparer, feeds_before, feeds_after)
         new = self._continued(state, mapped.outputs, inner) if not moved.fresh else None
@@ -258,7 +259,7 @@ class _Step:
 
     def _close(self, state: State) -> State:
         """End the segment here: compare its last model with its first."""
-        _, found = compare_segment(state, self.settings, state.values, state.arithmetic)
+        found = compare_segment(state, self.settings, state.values, state.arithmetic)
         return replace(state, closed=(*state.closed, *found))
 
     def _unknown(self, reason: str) -> Outcome:
@@ -282,7 +283,7 @@ class _Step:
         outside = self._comparer(runs.cut_feeds, runs.cut)
         shared = {name: name for name in runs.cut_values if name not in state.random}
         found += outside.columns(runs.cut_values, runs.actual, shared)
-        answer = verdict(found, left_out=sorted(state.random), remarks=outside.remarks)
+        answer = verdict(found, left_out=sorted(state.random))
         if answer.status is Status.FAILED:
             label = next(c.feeds for c in answer.comparisons if not c.passed)
             failing = next(feed for feed in state.feeds if feed.label == label)

@@ -58,6 +58,9 @@ class Tolerance:
     cosine: float | None = None
     scale_of_zeros: float = 0.0
     """Magnitude to assume of a tensor that is all zero: what it is on other feeds."""
+    user_rtol: float | None = None
+    """The user's limit, which neither a contract nor noise exceeds."""
+    user_atol: float | None = None
 
     @property
     def exact(self) -> bool:
@@ -68,11 +71,22 @@ class Tolerance:
         """The largest |difference| for each element of ``before`` (float64 or complex128)."""
         if self.rtol is None:
             return np.zeros(before.shape)
+        limit: Array = np.minimum(self._limit(before, self.rtol, self.atol), self.ceiling(before))
+        return limit
+
+    def ceiling(self, before: Array) -> Array:
+        """What the user allows at most, element by element; infinite where they said nothing."""
+        if self.user_rtol is None and self.user_atol is None:
+            return np.full(before.shape, np.inf)
+        rtol = self.user_rtol if self.user_rtol is not None else self.rtol or 0.0
+        return self._limit(before, rtol, self.user_atol)
+
+    def _limit(self, before: Array, rtol: float, atol: float | None) -> Array:
         size = np.abs(before)
-        atol = self.atol
         if atol is None:
-            atol = self.rtol * (scale(before) or self.scale_of_zeros)
-        return self.rtol * np.where(np.isfinite(size), size, 0.0) + atol
+            atol = rtol * (scale(before) or self.scale_of_zeros)
+        limit: Array = rtol * np.where(np.isfinite(size), size, 0.0) + atol
+        return limit
 
 
 def default_rtol(dtype: np.dtype[Any]) -> float:
@@ -121,11 +135,7 @@ def tolerance(
     relative = max(default if c.rtol is None else max(c.rtol, floor) for c in closes)
     own = [c.atol for c in closes if c.atol is not None]
     absolute = max(own) if len(own) == len(closes) else None
-    if rtol is not None:
-        relative = min(relative, rtol)
-    if atol is not None:
-        absolute = atol if absolute is None else min(absolute, atol)
-    return Tolerance(relative, absolute)
+    return Tolerance(relative, absolute, user_rtol=rtol, user_atol=atol)
 
 
 def base(contract: Contract) -> Contract:

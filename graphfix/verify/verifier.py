@@ -150,10 +150,10 @@ class Verifier:
             names = ", ".join(map(repr, after.names))
             return Verification(Status.FAILED, f"the final model has the outputs {names}")
         values = {name: after.column(name) for name in after.names}
-        comparer, found = compare_segment(
+        found = compare_segment(
             state, self._settings, values, state.arithmetic or arithmetic(final)
         )
-        remarks = [*state.segment.remarks, *comparer.remarks]
+        remarks = state.segment.remarks
         answer = verdict((*state.closed, *found), left_out=sorted(state.random), remarks=remarks)
         if state.gaps and answer.status is not Status.FAILED:
             return replace(answer, status=Status.NOT_VERIFIED, reason="; ".join(state.gaps))
