@@ -104,7 +104,7 @@ class _Comparison:
     reweighed: set[str] = field(default_factory=set)
     """Initializers of both models that hold other numbers."""
     redeclared: list[str] = field(default_factory=list)
-    """Values whose type or shape was changed on purpose."""
+    """Nodes with another name, and values with another type or shape, on purpose."""
 
     def graph(self, before: ir.Graph, after: ir.Graph, unedited: ir.Graph) -> bool:
         """Restore one graph; whether it is the same as before."""
@@ -113,18 +113,20 @@ class _Comparison:
         after.meta.update(before.meta)
         self._values(before, after, unedited)
         same = _interface(unedited) == _interface(after)
-        twins = {_outputs(node): node for node in before}
-        bases = {_outputs(node): node for node in unedited}
+        twins, bases = _Nodes(before), _Nodes(unedited)
         for node in after:
-            twin, base = twins.get(_outputs(node)), bases.get(_outputs(node))
-            if twin is None or base is None or not _same_operator(twin, node):
-                same = False
+            twin, base = twins.like(node), bases.like(node)
+            if twin is not None and base is not None:
+                same = self._node(twin, node, base) and same
                 continue
-            same = self._node(twin, node, base) and same
-        return same and len(twins) == len(after)
+            same = False
+        return same and len(before) == len(after)
 
     def _node(self, before: ir.Node, after: ir.Node, base: ir.Node) -> bool:
-        after.name = before.name
+        if not self.on_purpose or after.name == base.name:
+            after.name = before.name
+        else:
+            self.redeclared.append(after.name or "")
         after.overload = before.overload
         after.doc_string = before.doc_string
         after.metadata_props.update(before.metadata_props)
@@ -141,7 +143,7 @@ class _Comparison:
                 same = False
             elif not subgraphs_of(new):
                 after.attributes.add(old)
-        if not same:
+        if not same or _outputs(after) != _outputs(base):
             return False
         names = _names(after.inputs)
         if names != _names(base.inputs) or not self.reweighed.isdisjoint(names):
@@ -208,6 +210,24 @@ def _same_function(a: ir.Function | None, b: ir.Function) -> bool:
         return bytes(ir.to_proto(function).SerializeToString(deterministic=True))
 
     return a is not None and content(a) == content(b)
+
+
+class _Nodes:
+    """The nodes of one graph, to be found again."""
+
+    def __init__(self, graph: ir.Graph) -> None:
+        self._by_outputs = {_outputs(node): node for node in graph}
+        self._by_name: dict[str, ir.Node | None] = {}
+        for node in graph:
+            if node.name:
+                self._by_name[node.name] = None if node.name in self._by_name else node
+
+    def like(self, node: ir.Node) -> ir.Node | None:
+        """The node with the same operator and the same outputs or, failing that, name."""
+        for found in (self._by_outputs.get(_outputs(node)), self._by_name.get(node.name or "")):
+            if found is not None and _same_operator(found, node):
+                return found
+        return None
 
 
 def _same_operator(a: ir.Node, b: ir.Node) -> bool:
@@ -287,7 +307,7 @@ def _redeclaration(names: Sequence[str]) -> Rewrite:
         outputs=(),
         added=(),
         removed=(),
-        note=f"declared type or shape changed: {', '.join(names)}",
+        note=f"name, type or shape changed: {', '.join(names)}",
     )
 
 
