@@ -8,7 +8,6 @@ sys.path[:0] = [str(_ROOT), str(_ROOT / "passes"), str(_ROOT / "model_adapters")
 
 import graphfix_adapters  # noqa: E402 found through the path above
 import graphfix_passes  # noqa: E402
-
 from graphfix.cli import main  # noqa: E402
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-import graphfix_passes
 import pytest
 
+import graphfix_passes
 from graphfix.plugins import load_registry
 from graphfix.stages.catalogue import PassEntry, describe
 

@@ -10,9 +10,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-import graphfix_passes
 import pytest
 
+import graphfix_passes
 from graphfix.pipeline import option_fields, options_help
 from graphfix.plugins import load_registry
 from graphfix.rewrite.base import Pass

@@ -56,10 +56,10 @@ class PassTable:
     def _inserted(self, name: str, row: str) -> bytes:
         """The row on a line of its own in a table that has one row per line."""
         lines = self.source.splitlines(keepends=True)
-        newline = b"\r\n" if lines[0].endswith(b"\r\n") else b"\n"
-        first_line = lines[self.rows.values[0].lineno - 1]
-        indent = first_line[: len(first_line) - len(first_line.lstrip())]
         keys = [key for key in self.rows.keys if isinstance(key, ast.Constant)]
+        first_line = lines[(keys or self.rows.values)[0].lineno - 1]
+        indent = first_line[: len(first_line) - len(first_line.lstrip())]
+        newline = b"\r\n" if first_line.endswith(b"\r\n") else b"\n"
         later = [key for key in keys if str(key.value) > name]
         if later:
             at = later[0].lineno - 1

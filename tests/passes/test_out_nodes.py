@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from graphfix_passes.out_nodes import OutNodes
 
 from graphfix.contract import Interface
 from graphfix.errors import PassError
 from graphfix.model import check, from_text, to_text
 from graphfix.rewrite import PassContext, PassResult
 from graphfix.runners.onnxruntime import Session
+from graphfix_passes.out_nodes import OutNodes
 
 DETECTOR = """
 <ir_version: 8, opset_import: ["" : 13]>
