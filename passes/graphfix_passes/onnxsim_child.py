@@ -24,8 +24,6 @@ def main(text: str) -> None:
         skip_constant_folding=not options["folding"],
         skip_shape_inference=not options["shape_inference"],
         tensor_size_threshold=f"{options['fold_limit']}B",
-        # An initializer that is also an input is a default the caller may replace.
-        mutable_initializer=True,
         certify=False,
     )
     known = C._list_optimizers()  # complete only after a run

@@ -1,6 +1,7 @@
 """The ``sim`` pass: onnxsim, kept at arm's length."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,8 @@ from graphfix_passes import onnxsim_child
 
 _FOREIGN_FUSIONS = ("fuse_attention", "fuse_gqa")
 """Optimizers of onnxsim that write operators of the domain com.microsoft."""
+_FREE_INITIALIZERS = 4
+"""The first version of the format in which an initializer need not be an input."""
 _LARGEST_FOLD = 2**31 - 10000
 """onnxsim's own bound on the size of a tensor."""
 
@@ -37,6 +40,7 @@ class Sim(Pass):
         1. What depends on constants or on known shapes only is computed now, up to ``fold-limit``.
         2. onnxsim's optimizers run, such as BatchNormalization into Conv and common subexpressions.
         3. With ``shape``, symbolic dims of the inputs get these sizes, in the whole model.
+        4. With ``freeze``, initializers that are also inputs become constants.
 
         onnxsim runs in a child process. Its crash, the time limit and the memory limit are errors,
         and the model stays as it was. What onnxsim drops is put back: metadata, doc strings,
@@ -45,7 +49,8 @@ class Sim(Pass):
     Leaves alone
         Operators outside ai.onnx: none is ever added (``fuse_attention`` and ``fuse_gqa`` do not
         run). Random operators are neither merged nor folded. Bodies of functions are not
-        simplified. An initializer that is also an input is not taken for a constant.
+        simplified. An initializer that is also an input is a default that the caller may replace,
+        so it is no constant unless ``freeze`` says so.
 
     Numerics
         Fusing BatchNormalization, Mul or Add into Conv and Gemm multiplies weights beforehand,
@@ -57,6 +62,8 @@ class Sim(Pass):
 
     shape: tuple[str, ...] = ()
     """Sizes for symbolic dims of inputs, as "x:1,3,32,100"; changes the model's inputs."""
+    freeze: bool = False
+    """Take initializers that are also inputs for constants; changes the model's inputs."""
     skip: tuple[str, ...] = ()
     """Optimizers of onnxsim to leave out, such as fuse_bn_into_conv."""
     skip_optimization: bool = False
@@ -80,8 +87,10 @@ class Sim(Pass):
         """
         self._require_sense()
         sizes = Sizes(model, self.shape)
+        defaults = [v.name or "" for v in model.graph.inputs if v.is_initializer()]
         handed = model.clone()
         sizes.apply(handed)
+        _settle_defaults(handed, defaults, freeze=self.freeze)
         mark(handed)
         limit = self.memory or 4096 + 6 * sum(t.nbytes for t in _tensors(model)) // MEBIBYTE
         with TemporaryDirectory(prefix="graphfix-sim-") as name:
@@ -99,11 +108,16 @@ class Sim(Pass):
             after = load(folder / "after.onnx")
             unmark(after, model)
             _require_known_operators(after, model)
+            if not self.freeze:
+                _give_defaults(after, model, defaults)
             restored = restore(model, after, reshaped=bool(sizes))
             _detach(restored.model, model)
         sizes.apply(restored.model)
-        contract = _interface(model, self.contract) if sizes else self.contract
-        return PassResult(restored.model, contract, restored.rewrites)
+        result = restored.model
+        froze = bool(self.freeze and defaults)
+        contract = _interface(result, self.contract) if sizes or froze else self.contract
+        notes = (_defaults_note(defaults),) if defaults and not self.freeze else ()
+        return PassResult(result, contract, restored.rewrites, notes=notes)
 
     def _require_sense(self) -> None:
         if self.select is not None:
@@ -137,6 +151,31 @@ class Sim(Pass):
             f"onnxsim {how}; less of it may work: sim{{skip-optimization}}, sim{{skip-folding}} or "
             f"sim{{skip-shape-inference}}; it said last:\n{outcome.last_lines()}"
         )
+
+
+def _settle_defaults(model: ir.Model, names: Sequence[str], *, freeze: bool) -> None:
+    """Make initializers that are inputs one or the other; onnxsim would fold them either way."""
+    for value in [v for v in model.graph.inputs if v.name in names]:
+        if freeze:
+            model.graph.inputs.remove(value)
+        else:
+            del model.graph.initializers[value.name or ""]
+    if freeze and names:
+        model.ir_version = max(model.ir_version, _FREE_INITIALIZERS)
+
+
+def _give_defaults(model: ir.Model, before: ir.Model, names: Sequence[str]) -> None:
+    """Give inputs their initializers back."""
+    for value in [v for v in model.graph.inputs if v.name in names]:
+        value.const_value = before.graph.initializers[value.name or ""].const_value
+        model.graph.register_initializer(value)
+
+
+def _defaults_note(names: Sequence[str]) -> str:
+    return (
+        f"{len(names)} initializers are also inputs, so they were not folded; sim{{freeze}} takes "
+        "them for constants"
+    )
 
 
 def _tensors(model: ir.Model) -> list[ir.TensorProtocol]:
