@@ -273,7 +273,7 @@ def _why_not(request: ApplyRequest, outcome: Outcome, numerics: VerifyNumerics) 
         return ""
     final = numerics.final
     assert final is not None, "a run without failure has a final verification"
-    for verification in (*numerics.steps.values(), final):
+    for verification in (*(numerics.steps[step.index] for step in outcome.steps), final):
         if verification.status is not Status.PASSED:
             return (
                 f"not verified, because {verification.reason}; "

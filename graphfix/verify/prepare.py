@@ -50,7 +50,7 @@ def prepare(
         UsageError: ``shapes``, ``dims`` or ``data`` do not fit the model.
     """
     shapes = shapes or {}
-    inputs = model_inputs(model, _with_ranks(specs, shapes))
+    inputs = model_inputs(model, [*specs, *_ranks(model, specs, shapes)])
     samples = load_data(data, inputs) if data is not None else ()
     blocked = next((item.why_not for item in inputs if item.why_not), "")
     if blocked and not samples:
@@ -173,15 +173,18 @@ def _why_weak(arrays: Sequence[Any], has_inputs: bool) -> str:
     return ""
 
 
-def _with_ranks(
-    specs: Sequence[InputSpec], shapes: Mapping[str, Sequence[Shape]]
+def _ranks(
+    model: ir.Model, specs: Sequence[InputSpec], shapes: Mapping[str, Sequence[Shape]]
 ) -> list[InputSpec]:
-    """Give inputs without shape the rank the user's shapes have."""
-    given = {spec.name: spec for spec in specs}
-    for name, options in shapes.items():
-        given.setdefault(name, InputSpec(name))
-        del options
-    return [spec for spec in given.values() if spec != InputSpec(spec.name)]
+    """Specs for inputs without shape: the rank of the user's shapes, every dim symbolic."""
+    known = {spec.name for spec in specs}
+    found = []
+    for value in model.graph.inputs:
+        name = value.name or ""
+        if value.shape is None and name in shapes and name not in known:
+            dims = tuple(f"{name}_dim{axis}" for axis in range(len(shapes[name][0])))
+            found.append(InputSpec(name, shape=dims))
+    return found
 
 
 def _one_size(inputs: Sequence[ModelInput], chosen: Sequence[Binding]) -> dict[str, int]:
