@@ -11,7 +11,8 @@ say more:
 ``error``            the message the pipeline fails with
 ``unverified``       why the numbers cannot be compared
 
-A case with skips or an error and no ``after`` must leave the graph as it was.
+A case with skips or an error and no ``after`` must leave the graph as it was; there are no numbers
+to compare then.
 """
 
 import difflib
@@ -147,7 +148,7 @@ def run(case: Case, *, update: bool = False) -> None:
         _write(case, text, ops)
     else:
         _hold_graph(case, text, ops)
-    if verified != case.unverified:
+    if verified != case.unverified and text != to_text(_load(case)):
         raise GoldenError(f"the numbers: {verified or 'verified, although they should not be'}")
     again, _, _ = _apply(case, pipeline, model=from_text(text), verify=False)
     if to_text(again) != to_text(from_text(text)):

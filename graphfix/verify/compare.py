@@ -58,13 +58,19 @@ def compare(
     retyped: bool = False,
     noise: Noise | None = None,
 ) -> OutputComparison:
-    """Compare arrays, lists of arrays (sequences) or ``None`` (an empty optional).
+    """Compare arrays, lists of arrays (sequences), dicts (maps) or ``None`` (an empty optional).
 
     Floats and complex numbers are compared in double precision within ``allowed``; integers, bool
     and strings exactly, unless the contract is a cosine; NaN and infinity must stand in the same
     places. Another shape is a failure, another dtype too unless ``retyped``. ``noise`` is what
     rounding alone does to the output.
     """
+    if isinstance(before, dict) and isinstance(after, dict):
+        if sorted(before, key=str) != sorted(after, key=str):
+            blank = OutputComparison(output, "map", (), 0.0, 0.0, 0.0, 1.0, None, True)
+            return _failed(blank, "the keys differ")
+        after = [np.asarray(after[key]) for key in before]
+        before = [np.asarray(value) for value in before.values()]
     if isinstance(before, (list, tuple)) or isinstance(after, (list, tuple)):
         return _sequence(output, before, after, allowed, retyped)
     if before is None or after is None:

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Close, Contract, InRange
 from graphfix.verify.compare import OutputComparison, compare, worst
-from graphfix.verify.dtypes import double, is_inexact
+from graphfix.verify.dtypes import double, dtype_of, is_inexact
 from graphfix.verify.feeds import FeedSet
 from graphfix.verify.noise import MORE_RUNS, RUNS, Noise, hopeless, noise_of, noisy_runs
 from graphfix.verify.tolerance import Tolerance, base, scale, tolerance
@@ -73,7 +73,7 @@ class Comparer:
         )
 
     def _tolerance(self, pair: "_Pair") -> Tolerance:
-        return replace(self.allowed(_dtype(pair.before)), scale_of_zeros=pair.usual)
+        return replace(self.allowed(dtype_of(pair.before)), scale_of_zeros=pair.usual)
 
     def _allow_noise(
         self,
@@ -182,9 +182,3 @@ def _usual_scale(column: Sequence[Any]) -> float:
     arrays = [v for v in column if isinstance(v, np.ndarray) and is_inexact(v.dtype) and v.size]
     scales = [scale(double(array)) for array in arrays]
     return min((size for size in scales if size > 0), default=0.0)
-
-
-def _dtype(value: Any) -> np.dtype[Any]:
-    if isinstance(value, (list, tuple)):
-        value = value[0] if value else None
-    return value.dtype if isinstance(value, np.ndarray) else np.dtype(np.float32)

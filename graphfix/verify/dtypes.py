@@ -61,3 +61,10 @@ def integer_range(dtype: DType) -> tuple[int, int]:
 def double(array: np.ndarray[Any, DType]) -> np.ndarray[Any, DType]:
     """The same numbers in float64, or complex128."""
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def dtype_of(value: Any) -> DType:
+    """The dtype of an array or of the first element of a sequence; float32 for anything else."""
+    if isinstance(value, (list, tuple)):
+        value = value[0] if value else None
+    return value.dtype if isinstance(value, np.ndarray) else np.dtype(np.float32)

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from graphfix.errors import ModelError, StructureError
 from graphfix.model import check, to_proto
-from graphfix.rewrite import scopes
+from graphfix.rewrite import node_label, scopes
 
 
 def structure(model: ir.Model, *, known: Container[str] = ()) -> None:
@@ -48,37 +48,43 @@ def _names(model: ir.Model) -> Iterator[str]:
 
 def _order(model: ir.Model) -> Iterator[str]:
     """Every value a node reads is made before it, here or in an enclosing graph."""
-    yield from _scope_order(model.graph, frozenset(), "")
+    yield from _scope_order(model.graph, set(), "")
     for function in model.functions.values():
-        yield from _scope_order(function, frozenset(), f" in function {function.name!r}")
+        yield from _scope_order(function, set(), f" in function {function.name!r}")
 
 
-def _scope_order(scope: ir.Graph | ir.Function, outer: frozenset[int], where: str) -> Iterator[str]:
-    known = {*outer, *(id(value) for value in scope.inputs)}
+def _scope_order(scope: ir.Graph | ir.Function, known: set[int], where: str) -> Iterator[str]:
+    """``known`` are the values visible so far; it is the same again when this returns."""
+    here = [id(value) for value in scope.inputs]
     if isinstance(scope, ir.Graph):
-        known.update(id(value) for value in scope.initializers.values())
+        here += [id(value) for value in scope.initializers.values()]
+    known.update(here)
     for node in scope:
         for value in node.inputs:
             if value is not None and id(value) not in known:
                 yield (
-                    f"node {node.name or node.op_type!r}{where} reads {value.name!r}, which "
-                    "nothing before it makes"
+                    f"node {node_label(node)!r}{where} reads {value.name!r}, which nothing before "
+                    "it makes"
                 )
-        for attribute in node.attributes.values():
-            if attribute.is_ref():
-                continue
-            if attribute.type == ir.AttributeType.GRAPH:
-                graphs = [attribute.as_graph()]
-            elif attribute.type == ir.AttributeType.GRAPHS:
-                graphs = list(attribute.as_graphs())
-            else:
-                continue
-            for graph in graphs:
-                yield from _scope_order(graph, frozenset(known), f" inside {node.name!r}")
-        known.update(id(value) for value in node.outputs)
+        for graph in _subgraphs(node):
+            yield from _scope_order(graph, known, f" inside {node_label(node)!r}")
+        made = [id(value) for value in node.outputs]
+        known.update(made)
+        here += made
     for value in scope.outputs:
         if id(value) not in known:
             yield f"output {value.name!r}{where} is made by nothing"
+    known.difference_update(here)
+
+
+def _subgraphs(node: ir.Node) -> Iterator[ir.Graph]:
+    for attribute in node.attributes.values():
+        if attribute.is_ref():
+            continue
+        if attribute.type == ir.AttributeType.GRAPH:
+            yield attribute.as_graph()
+        elif attribute.type == ir.AttributeType.GRAPHS:
+            yield from attribute.as_graphs()
 
 
 def _types(model: ir.Model) -> Iterator[str]:
