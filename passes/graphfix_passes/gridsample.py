@@ -116,9 +116,19 @@ class GridSample(RewritePass):
         Raises:
             PassError: a placeholder is to be restored and the opset cannot be raised to 16.
         """
-        anchors = [node for scope in scopes(model) for node in scope if self.matches(node)]
-        if any(value is None or value.shape is None for n in anchors for value in n.inputs):
-            infer_shapes(model)
+        nodes = [node for scope in scopes(model) for node in scope]
+        anchors = [node for node in nodes if self.matches(node)]
+        if all(value and value.shape is not None for n in anchors for value in n.inputs):
+            return self._run_typed(model, context)
+        untyped = {v: v.type for node in nodes for v in node.outputs if v.shape is None}
+        infer_shapes(model)
+        result = self._run_typed(model, context)
+        if not result.rewrites:  # a pass that does nothing leaves no traces
+            for value, type_ in untyped.items():
+                value.shape, value.type = None, type_
+        return result
+
+    def _run_typed(self, model: ir.Model, context: PassContext) -> PassResult:
         opset, needed = model.opset_imports.get("", 1), self._needed_opset(model, context.target)
         if opset >= needed:
             return super().run(model, context)
