@@ -26,6 +26,25 @@ def node_label(node: ir.Node) -> str:
     return f"{node.op_type}_{first}" if first else node.op_type
 
 
+def as_attribute(name: str, value: AttrValue) -> ir.Attr:
+    """An attribute of the type that the Python value suggests; ready ones stay as they are."""
+    if isinstance(value, ir.Attr):
+        return value
+    # The usual types first: asking for protocols, as onnx-ir does, takes half a millisecond.
+    if isinstance(value, int):
+        return ir.AttrInt64(name, int(value))
+    if isinstance(value, float):
+        return ir.AttrFloat32(name, value)
+    if isinstance(value, str):
+        return ir.AttrString(name, value)
+    if isinstance(value, (list, tuple, range)) and value:
+        if all(isinstance(item, int) for item in value):
+            return ir.AttrInt64s(name, [int(item) for item in value])
+        if all(isinstance(item, (int, float)) for item in value):
+            return ir.AttrFloat32s(name, [float(item) for item in value])
+    return convenience.convert_attribute(name, value)
+
+
 class Names:
     """Hands out value and node names that are unique in the whole model, subgraphs included."""
 
@@ -229,7 +248,7 @@ class Rewriter:
             domain,
             op_type,
             inputs,
-            convenience.convert_attributes(attributes),
+            [as_attribute(key, item) for key, item in attributes.items()],
             num_outputs=outputs,
             name=name,
         )

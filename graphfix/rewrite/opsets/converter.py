@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import onnx
 import onnx_ir as ir
-from onnx_ir import convenience
 
 from graphfix.contract import Exact
 from graphfix.errors import PassError
@@ -19,7 +18,7 @@ from graphfix.rewrite.opsets import schemas
 from graphfix.rewrite.opsets.compatible import COMPATIBLE, OTHER_KERNEL
 from graphfix.rewrite.records import Rewrite, Skip, SkipRecord
 from graphfix.rewrite.rewrite_pass import Replacement, as_mapping, scopes
-from graphfix.rewrite.rewriter import AttrValue, Rewriter, Scope, node_label
+from graphfix.rewrite.rewriter import AttrValue, Rewriter, Scope, as_attribute, node_label
 
 Answer = Replacement | Skip | None
 """What takes the node's place; a refusal; or ``None``: the node means the same as it stands."""
@@ -125,7 +124,7 @@ class Converter(Rewriter):
         producer = made[0].producer()
         assert producer is not None
         producer.attributes.update(
-            (attribute.name, attribute) for attribute in convenience.convert_attributes(merged)
+            (name, as_attribute(name, value)) for name, value in merged.items()
         )
         return made
 
@@ -273,7 +272,7 @@ class _Walk:
         for version in steps if up else reversed(steps):
             now = version if up else version - 1
             adapter = self._adapter(node, version, up)
-            done = self._replace(node, now, adapter)
+            done = None if adapter is None else self._replace(node, now, adapter)
             if done is not None:
                 return done
             if (wrong := schemas.misfit(node, now)) is not None:
