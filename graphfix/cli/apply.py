@@ -95,12 +95,14 @@ def apply(
     )
     with Progress() as progress:
         result = stage.apply(request, onlookers=[progress])
-    if report is not None or result.written:
-        stage.write_report(result, report or request.target.with_suffix(".report.json"))
+    if report is None and result.written:
+        report = request.target.with_suffix(".report.json")
+    if report is not None:
+        stage.write_report(result, report)
     if json:
         print_json(result.to_dict())
     else:
-        _print(result)
+        _print(result, report)
     raise typer.Exit(0 if result.ok else 1)
 
 
@@ -122,7 +124,7 @@ def _pipeline(registry: "Registry", passes: str, recipe: Path | None) -> "Pipeli
     return pipeline.parse_recipe(text, registry)
 
 
-def _print(result: "ApplyReport") -> None:
+def _print(result: "ApplyReport", report: Path | None) -> None:
     rows = [_row(step) for step in result.steps]
     if result.final is not None:
         final = result.final
@@ -137,7 +139,7 @@ def _print(result: "ApplyReport") -> None:
     if result.changes is not None:
         print("\n".join(("", *result.changes.lines())))
     print()
-    for path in result.written:
+    for path in (*result.written, *([report] if report else [])):
         print(f"wrote {path}")
     for step in result.steps:
         if step.failed:

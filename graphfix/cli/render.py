@@ -11,7 +11,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; columns whose cells are all numbers are set to the right.
+    """Print a table; columns of numbers (or blanks) are set to the right.
 
     On a terminal the last column wraps to the width; in a pipe every row is one line.
     """
@@ -23,7 +23,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, heading in enumerate(headings):
         cells = [row[index] for row in rows]
-        right = bool(cells) and all(_is_number(cell) for cell in cells)
+        right = any(cells) and all(not cell or _is_number(cell) for cell in cells)
         table.add_column(
             heading,
             justify="right" if right else "left",
@@ -40,4 +40,4 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _is_number(cell: str) -> bool:
-    return bool(cell) and cell.strip("<>≤≥~ s%")[:1] in set("0123456789-–+.")
+    return cell[0].isdigit() or (cell[0] in "-+.<>" and cell[1:2].isdigit())
