@@ -34,6 +34,11 @@ def mark(model: ir.Model) -> None:
         node.attributes.add(ir.Attr(name, kind, value))
 
 
+def needs_marks(model: ir.Model) -> bool:
+    """Whether :func:`mark` would change the model."""
+    return next(_marked(model), None) is not None
+
+
 def unmark(model: ir.Model, before: ir.Model) -> None:
     """Take the marks of ``mark`` out again; ``before`` is the model as it was without them.
 

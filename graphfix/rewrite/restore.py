@@ -9,6 +9,7 @@ they do not touch.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import onnx_ir as ir
 
 from graphfix.rewrite.records import Rewrite
@@ -54,7 +55,6 @@ def restore(
         return Restored(after, rewrites)
     if comparison.redeclared:
         return Restored(after, (_redeclaration(comparison.redeclared),))
-    _refine(before, after)
     return Restored(before, ())
 
 
@@ -66,7 +66,12 @@ def same_tensor(a: ir.TensorProtocol | None, b: ir.TensorProtocol | None) -> boo
         return False
     if a.dtype == ir.DataType.STRING:
         return bool((a.numpy() == b.numpy()).all())
-    return a.tobytes() == b.tobytes()
+    return bool(np.array_equal(_bits(a), _bits(b)))
+
+
+def _bits(tensor: ir.TensorProtocol) -> np.ndarray:
+    """The bytes of a tensor, without a copy where it is mapped from a file."""
+    return np.ascontiguousarray(tensor.numpy()).reshape(-1).view(np.uint8)
 
 
 def map_tensors(
@@ -264,16 +269,6 @@ def _merged(old: ir.Shape | None, new: ir.Shape | None, *, prefer_new: bool) -> 
     for axis in range(len(old)):
         merged.set_denotation(axis, old.get_denotation(axis))
     return merged
-
-
-def _refine(before: ir.Model, after: ir.Model) -> None:
-    """Take over the types and shapes that were completed after."""
-    new_values = _values_of(after.graph)
-    for name, value in _values_of(before.graph).items():
-        new = new_values.get(name)
-        if new is not None and not value.is_graph_input():
-            value.type = value.type or new.type
-            value.shape = new.shape
 
 
 def _outputs(node: ir.Node) -> _Outputs:

@@ -14,7 +14,7 @@ from graphfix.errors import PassError
 from graphfix.model import load, save
 from graphfix.rewrite import Pass, PassContext, PassResult
 from graphfix.rewrite.dims import Sizes
-from graphfix.rewrite.marks import mark, unmark
+from graphfix.rewrite.marks import mark, needs_marks, unmark
 from graphfix.rewrite.restore import map_tensors, restore
 from graphfix.sandbox import MEBIBYTE, Ending, Outcome, run_isolated, signal_name
 from graphfix_passes import onnxsim_child
@@ -80,7 +80,7 @@ class Sim(Pass):
     """Memory limit of onnxsim, in MiB; 0 is 4096 plus six times the size of the weights."""
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
-        """Simplify ``model`` into another one; when no node changes it only gains shapes.
+        """Simplify ``model`` into another one; it stays as it is when no node would change.
 
         Raises:
             PassError: onnxsim failed, ran into a limit, or made something that must not be.
@@ -88,7 +88,7 @@ class Sim(Pass):
         self._require_sense()
         sizes = Sizes(model, self.shape)
         defaults = [v.name or "" for v in model.graph.inputs if v.is_initializer()]
-        handed = model.clone()
+        handed = model.clone() if sizes or defaults or needs_marks(model) else model
         sizes.apply(handed)
         _settle_defaults(handed, defaults, freeze=self.freeze)
         mark(handed)
