@@ -9,6 +9,10 @@ from pathlib import Path
 import onnx
 import pytest
 
+import graphfix_passes
+from graphfix.plugins import load_registry
+from tests import golden
+
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "tests" / "example_plugin"
 
@@ -77,3 +81,16 @@ def test_passes_lists_builtin_and_installed_passes(site: Path, tmp_path: Path) -
     origins = {entry["name"]: entry["origin"] for entry in json.loads(done.stdout)}
     assert origins["pow-to-mul"] == "graphfix-example 1.2.3"
     assert "gridsample" in origins
+
+
+CASES = golden.read(EXAMPLE / "golden" / "passes" / "pow-to-mul.md")
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
+def test_golden_case(
+    case: golden.Case, update_golden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = EXAMPLE / "graphfix_example" / "pow_to_mul.py"
+    registry = load_registry([file], also={"graphfix-passes": graphfix_passes.PLUGIN})
+    monkeypatch.setattr(golden, "registry", lambda: registry)
+    golden.run(case, update=update_golden)

@@ -61,6 +61,14 @@ main (int64[N] a, int64[3] b) => (bool[M] y)
 ```
 
 ```onnx after
+<
+   ir_version: 8,
+   opset_import: ["" : 16]
+>
+main (int64[N] a, int64[3] b) => (bool[M] y) {{
+   ["compare/Less_0"] "compare/Less_0" = Less (a, b)
+   ["compare/Not_0"] y = Not ("compare/Less_0")
+}}
 ```
 
 ```toml

@@ -11,7 +11,9 @@ import onnx
 import pytest
 
 from graphfix.errors import UsageError
+from graphfix.plugins import load_registry
 from graphfix.stages.new import new_pass, new_pass_file
+from tests import golden
 
 ROOT = Path(__file__).parents[3]
 SOURCE_ROOTS = (ROOT, ROOT / "passes", ROOT / "model_adapters")
@@ -107,6 +109,18 @@ def test_the_new_pass_can_be_applied(plugin: Path) -> None:
     check(str(ROOT / "cli.py"), *command, cwd=plugin)
     result = onnx.load(plugin / "model.fixed.onnx")
     assert [node.op_type for node in result.graph.node] == ["Less", "Not"]
+
+
+def test_the_golden_file_of_the_new_pass_holds(
+    plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = new_pass("not-less", plugin)
+    registry = load_registry(made.created[:1])
+    monkeypatch.setattr(golden, "registry", lambda: registry)
+    cases = golden.read(made.created[1])
+    assert [case.rewrites for case in cases] == [True, False]
+    for case in cases:
+        golden.run(case)
 
 
 def test_a_single_file_can_be_applied(tmp_path: Path) -> None:
