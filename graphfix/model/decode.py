@@ -77,6 +77,7 @@ class _Decoder:
         self._unsorted = False
 
     def model(self, proto: onnx.ModelProto) -> ir.Model:
+        _require_text(proto.producer_name, proto.producer_version, proto.domain, proto.doc_string)
         size = proto.ByteSize()
         proto.DiscardUnknownFields()
         if (unknown := size - proto.ByteSize()) > 0:
@@ -141,6 +142,7 @@ class _Decoder:
         scopes.append(scope)
         nodes = self._nodes(proto.node, scopes, infos)
         scopes.pop()
+        _require_text(proto.name, proto.doc_string, *values)
         outputs = []
         for info in proto.output:
             output = values.get(info.name)
@@ -218,15 +220,18 @@ class _Decoder:
                 attributes = [self._attribute(each, scopes) for each in proto.attribute]
             except ModelError as error:
                 raise ModelError(f"{_describe_node(proto)}: {error}") from error
+            domain, op_type, overload = proto.domain, proto.op_type, proto.overload
+            name, doc_string = proto.name, proto.doc_string
+            _require_text(domain, op_type, overload, name, doc_string)
             node = ir.Node(
-                proto.domain,
-                proto.op_type,
+                domain,
+                op_type,
                 inputs,
                 attributes,
-                overload=proto.overload,
+                overload=overload,
                 outputs=outputs,
-                name=proto.name,
-                doc_string=proto.doc_string or None,
+                name=name,
+                doc_string=doc_string or None,
                 metadata_props=_strings(proto.metadata_props),
             )
             if len(node.attributes) != len(attributes):
@@ -262,6 +267,8 @@ class _Decoder:
             if (info := infos.get(value.name or "")) is not None:
                 self._describe(value, info)
         nodes = self._nodes(proto.node, [scope], infos)
+        _require_text(proto.name, proto.domain, proto.overload, proto.doc_string, *scope.values)
+        _require_text(*proto.attribute)
         for name in proto.output:
             if name not in scope.values:
                 raise ModelError(f"function {proto.name!r} does not produce its output {name!r}")
@@ -304,6 +311,7 @@ class _Decoder:
         if info.metadata_props:
             value.metadata_props.update(_strings(info.metadata_props) or {})
         if info.doc_string:
+            _require_text(info.doc_string)
             value.doc_string = info.doc_string
 
     def _type(self, proto: onnx.TypeProto, name: str) -> tuple[ir.TypeProtocol, ir.Shape | None]:
@@ -329,10 +337,13 @@ class _Decoder:
         dims: list[int | str | None] = []
         for index, dim in enumerate(proto.dim):
             size: int | str = dim.dim_value if dim.HasField("dim_value") else dim.dim_param
+            if isinstance(size, bytes):
+                raise ModelError(_NOT_TEXT.format(size))
             if _negative(size):
                 size, named = self._symbol(f"{name}_dim{index}"), True
             dims.append(None if size == "" else size)
         denotations = [dim.denotation or None for dim in proto.dim]
+        _require_text(*filter(None, denotations))
         return ir.Shape(dims, denotations=denotations, frozen=True), named
 
     def _symbol(self, wanted: str) -> str:
@@ -351,6 +362,7 @@ class _Decoder:
                 attribute = self._attributes[key] = _plain_attribute(proto)
             return attribute
         name, doc_string = proto.name, proto.doc_string or None
+        _require_text(name, proto.doc_string, proto.ref_attr_name)
         if proto.ref_attr_name:
             return ir.RefAttr(
                 name, proto.ref_attr_name, ir.AttributeType(kind), doc_string=doc_string
@@ -390,6 +402,7 @@ class _Decoder:
 
     def _tensor(self, proto: onnx.TensorProto) -> ir.TensorProtocol:
         name, dims = proto.name, tuple(proto.dims)
+        _require_text(name, proto.doc_string)
         try:
             dtype = ir.DataType(proto.data_type)
         except ValueError as error:
@@ -397,7 +410,7 @@ class _Decoder:
         if dims and min(dims) < 0:
             raise ModelError(f"tensor {name!r} has a negative dimension: {list(dims)}")
         doc_string, metadata = proto.doc_string or None, _strings(proto.metadata_props)
-        external = {entry.key: entry.value for entry in proto.external_data}
+        external = _strings(proto.external_data) or {}
         if dtype == ir.DataType.STRING and not external:
             if len(proto.string_data) != math.prod(dims):
                 raise ModelError(
@@ -421,8 +434,8 @@ class _Decoder:
             data = proto.raw_data
             source, offset, length = MemorySource(data), 0, len(data)
         elif PAYLOAD_KEY in external and self._payload is not None:
-            start, _, count = external[PAYLOAD_KEY].partition(":")
-            source, offset, length = self._payload, int(start), int(count)
+            source = self._payload
+            offset, length = map(int, external[PAYLOAD_KEY].split(":"))
         else:
             source, offset, length = self._external(name, external, expected)
         if length != expected:
@@ -496,6 +509,7 @@ _VALUE_FIELDS: Final = {
 
 def _plain_attribute(proto: onnx.AttributeProto) -> ir.Attr:
     name, kind, doc_string = proto.name, proto.type, proto.doc_string or None
+    _require_text(name, proto.doc_string, proto.ref_attr_name)
     if proto.ref_attr_name:
         return ir.RefAttr(name, proto.ref_attr_name, ir.AttributeType(kind), doc_string=doc_string)
     value: Any
@@ -551,12 +565,30 @@ def _typed_tensor(
 
 
 def _strings(entries: Iterable[onnx.StringStringEntryProto]) -> dict[str, str] | None:
-    return {entry.key: entry.value for entry in entries} if entries else None
+    if not entries:
+        return None
+    strings = {entry.key: entry.value for entry in entries}
+    _require_text(*strings, *strings.values())
+    return strings
+
+
+def _require_text(*texts: str) -> None:
+    """Raise ``ModelError`` for a string that is not UTF-8: protobuf then returns bytes."""
+    try:
+        "".join(texts)
+    except TypeError as error:
+        raise ModelError(
+            _NOT_TEXT.format(next(text for text in texts if isinstance(text, bytes)))
+        ) from error
+
+
+_NOT_TEXT: Final = "the name or text {!r} is not UTF-8; the file is damaged"
 
 
 def _opsets(entries: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     opsets: dict[str, int] = {}
     for entry in entries:
+        _require_text(entry.domain)
         domain = "" if entry.domain == "ai.onnx" else entry.domain
         if opsets.setdefault(domain, entry.version) != entry.version:
             raise ModelError(

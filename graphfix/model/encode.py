@@ -180,9 +180,8 @@ class _Encoder:
                 parts.append(_text_field(8, node.overload))
             if node.metadata_props:
                 parts.append(_entries(9, node.metadata_props))
-            for configuration in node.device_configurations:
-                proto = ir.serde.serialize_node_device_configuration(configuration)
-                parts.append(field(10, proto.SerializeToString()))
+            if node.device_configurations:
+                parts.append(_devices(node))
             pieces += _message(number, parts)
 
     def _attribute(
@@ -391,9 +390,17 @@ def _says_the_same(value: ir.Value, tensor: ir.TensorProtocol) -> bool:
     return value.type.dtype == tensor.dtype and same_shape
 
 
+def _devices(node: ir.Node) -> bytes:
+    try:
+        protos = map(ir.serde.serialize_node_device_configuration, node.device_configurations)
+        return b"".join(field(10, proto.SerializeToString()) for proto in protos)
+    except ValueError as error:
+        raise ModelError(f"{node.op_type} {node.name!r}: {error}") from error
+
+
 def _opsets(number: int, opsets: Mapping[str, int]) -> list[bytes]:
     return [
-        field(number, field(1, domain.encode()) + number_field(2, version))
+        field(number, _text_field(1, domain) + number_field(2, version))
         for domain, version in opsets.items()
     ]
 

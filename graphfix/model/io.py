@@ -72,10 +72,10 @@ def load(path: Path | str) -> ir.Model:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     try:
         if path.suffix in TEXT_SUFFIXES:
-            return from_text(str(source.view(0, source.size), "utf-8"))
+            return _parse_text(str(source.view(0, source.size), "utf-8"), ExternalFiles(path))
         return _decode(source, ExternalFiles(path))
     except UnicodeDecodeError as error:
-        raise ModelError(f"{path}: holds text that is not UTF-8: {error.reason}") from error
+        raise ModelError(f"{path}: not ONNX text: it is not UTF-8") from error
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
 
@@ -93,12 +93,18 @@ def from_text(text: str) -> ir.Model:
 
     Raises ``ModelError`` with the parser's message.
     """
+    return _parse_text(text, None)
+
+
+def _parse_text(text: str, external: ExternalFiles | None) -> ir.Model:
     try:
         proto = onnx.parser.parse_model(text)
     except onnx.parser.ParseError as error:
-        raise ModelError(f"not ONNX text: {' '.join(str(error).split())}") from error
+        # onnx hands over its message as bytes
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        raise ModelError(f"not ONNX text: {' '.join(reason.split())}") from error
     with paused_gc():
-        return decode(proto)
+        return decode(proto, locate=external.open if external else None)
 
 
 def _decode(source: Source, external: ExternalFiles | None) -> ir.Model:

@@ -114,12 +114,14 @@ class FileSource:
         if self._descriptor is not None:
             yield self._descriptor
             return
-        descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        changed = f"{self.path}: changed after the model was loaded; load the model again"
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError as error:
+            raise ModelError(changed) from error
         try:
             if _identity(os.fstat(descriptor)) != self._identity:
-                raise ModelError(
-                    f"{self.path}: changed after the model was loaded; load the model again"
-                )
+                raise ModelError(changed)
             yield descriptor
         finally:
             os.close(descriptor)
