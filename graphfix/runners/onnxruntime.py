@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from graphfix.errors import GraphfixError
 from graphfix.model import for_runtime
+from graphfix.runners.half import with_rounding
 
 _LAST_COMPLETE_OPSET: Final = 21
 """From opset 22 onnxruntime 1.31 lacks kernels for RoiAlign, MaxRoiPool, GlobalLpPool, Random*,
@@ -42,8 +43,10 @@ class Session:
 
         Raises ``NotRunnable`` when onnxruntime refuses the model. When all it lacks is a kernel
         for an operator of opset 22 or later that is the same in opset 21, it gets the model as one
-        of opset 21.
+        of opset 21. Where the model is in float16, every result is rounded to it, which onnxruntime
+        leaves out on the CPU.
         """
+        model = with_rounding(model)
         runtime = for_runtime(model, outputs=outputs)
         weights = {name: _shared(array) for name, array in runtime.weights.items()}
         self._weights = weights  # the session uses their memory, but does not keep it

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from graphfix.contract import Close, Contract, InRange
 from graphfix.verify.compare import OutputComparison, compare, worst
 from graphfix.verify.dtypes import double, dtype_of, is_inexact
-from graphfix.verify.feeds import FeedSet
+from graphfix.verify.feeds import FeedSet, is_constant
 from graphfix.verify.noise import MORE_RUNS, RUNS, Noise, hopeless, noise_of, noisy_runs
 from graphfix.verify.tolerance import Tolerance, base, scale, tolerance
 from graphfix.verify.verification import Status, Verification
@@ -57,10 +57,15 @@ class Comparer:
             self._allow_noise(found, names, self.reference)
         return tuple(replace(one, feeds=self.feeds[p.k].label) for p, one in found.items())
 
-    def allowed(self, dtype: np.dtype[Any]) -> Tolerance:
-        """What may differ in a tensor of ``dtype``."""
+    def allowed(self, dtype: np.dtype[Any], *, constant: bool = False) -> Tolerance:
+        """What may differ in a tensor of ``dtype``; see :func:`tolerance`."""
         return tolerance(
-            self.contracts, dtype, arithmetic=self.arithmetic, rtol=self.rtol, atol=self.atol
+            self.contracts,
+            dtype,
+            arithmetic=self.arithmetic,
+            constant=constant,
+            rtol=self.rtol,
+            atol=self.atol,
         )
 
     def _reordered(self) -> bool:
@@ -73,7 +78,9 @@ class Comparer:
         )
 
     def _tolerance(self, pair: "_Pair") -> Tolerance:
-        return replace(self.allowed(dtype_of(pair.before)), scale_of_zeros=pair.usual)
+        feed = self.feeds[pair.k]
+        allowed = self.allowed(dtype_of(pair.before), constant=is_constant(feed))
+        return replace(allowed, scale_of_zeros=pair.usual)
 
     def _allow_noise(
         self,

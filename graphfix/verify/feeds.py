@@ -13,7 +13,7 @@ import numpy as np
 
 from graphfix.contract import Array
 from graphfix.spec import Binding, Fixed
-from graphfix.verify.dtypes import integer_range, largest, numpy_dtype
+from graphfix.verify.dtypes import integer_range, is_inexact, largest, numpy_dtype
 from graphfix.verify.inputs import ModelInput
 
 Feed = Mapping[str, Any]
@@ -67,6 +67,19 @@ def make_feed(inputs: Sequence[ModelInput], binding: Binding, variant: str, seed
         feed[item.spec.name] = _array(item, shape, binding.dims, variant, rng)
         extreme = extreme or (variant == "large" and _is_free_integer(item))
     return FeedSet(f"{binding.label} {variant} seed={seed}", feed, extreme)
+
+
+def is_constant(feeds: FeedSet) -> bool:
+    """Whether every float input holds one number only (and there is one of more than one element).
+
+    Rounding errors of equal terms do not cancel, see ``graphfix.verify.tolerance``.
+    """
+    floats = [
+        array
+        for array in feeds.feed.values()
+        if isinstance(array, np.ndarray) and is_inexact(array.dtype) and array.size > 1
+    ]
+    return bool(floats) and all(bool((array == array.flat[0]).all()) for array in floats)
 
 
 _WORDS = ("", "a", "Gradient", "zwölf", "0", "-1.5", "two words", "ß日本")

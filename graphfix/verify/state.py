@@ -27,6 +27,8 @@ class Segment:
     """Output name now to what the first model has there."""
     names: Mapping[str, str]
     """Output name now to the value of the first model."""
+    arithmetic: np.dtype[Any] | None = None
+    """The coarsest float narrower than 32 bits that the first model computes in."""
     contracts: tuple[Contract, ...] = ()
     """Of the passes so far."""
     remarks: tuple[str, ...] = ()
@@ -43,7 +45,7 @@ class State:
     values: Columns = field(default_factory=dict)
     """What they are for each feed set; of the last model that ran, when ``pending``."""
     arithmetic: np.dtype[Any] | None = None
-    """The coarsest float narrower than 32 bits used so far."""
+    """The coarsest float narrower than 32 bits that the model now computes in."""
     pending: tuple[Contract, ...] = ()
     """Of passes whose results onnxruntime has no kernels for; compared with the next that runs."""
     pending_source: Source | None = None

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 
 from graphfix.contract import Interface, Replaces
@@ -17,7 +16,7 @@ from graphfix.verify.interface import interface_map, move_feeds
 from graphfix.verify.localise import first_diverging
 from graphfix.verify.replaces import run_replacement
 from graphfix.verify.state import Segment, Source, State
-from graphfix.verify.tolerance import arithmetic, coarser
+from graphfix.verify.tolerance import arithmetic
 from graphfix.verify.verification import Status, Verification
 
 
@@ -49,7 +48,7 @@ def check_pass(state: State, result: PassResult, before: Source, settings: Setti
 
 
 def compare_segment(
-    state: State, settings: Settings, actual: Columns, arithmetic_now: np.dtype[Any] | None
+    state: State, settings: Settings, actual: Columns
 ) -> tuple[OutputComparison, ...]:
     """Compare the outputs now with those of the model the segment started from."""
     segment = state.segment
@@ -57,7 +56,7 @@ def compare_segment(
         segment.contracts,
         segment.feeds,
         segment.source,
-        arithmetic_now,
+        segment.arithmetic,
         settings.rtol,
         settings.atol,
         retyped=True,
@@ -76,7 +75,6 @@ class _Step:
         self.model = result.model
         self.before = state.pending_source or before
         self.settings = settings
-        self.arithmetic = coarser(state.arithmetic, arithmetic(result.model))
 
     def outcome(self) -> Outcome:
         if isinstance(self.contract, Interface):
@@ -126,7 +124,7 @@ class _Step:
             self.contracts,
             feeds,
             reference,
-            self.arithmetic,
+            self.state.arithmetic,
             settings.rtol,
             settings.atol,
             retyped=retyped,
@@ -138,7 +136,7 @@ class _Step:
             state,
             names=after.names,
             values={name: after.column(name) for name in after.names},
-            arithmetic=self.arithmetic,
+            arithmetic=arithmetic(self.model),
             pending=(),
             pending_source=None,
             segment=replace(segment, contracts=(*segment.contracts, self.contract)),
@@ -229,6 +227,7 @@ class _Step:
                 feeds_before,
                 expected,
                 mapped.outputs,
+                state.arithmetic,
                 remarks=(*state.segment.remarks, reason),
             )
             new = replace(self._close(state), segment=start)
@@ -259,7 +258,7 @@ class _Step:
 
     def _close(self, state: State) -> State:
         """End the segment here: compare its last model with its first."""
-        found = compare_segment(state, self.settings, state.values, state.arithmetic)
+        found = compare_segment(state, self.settings, state.values)
         return replace(state, closed=(*state.closed, *found))
 
     def _unknown(self, reason: str) -> Outcome:
@@ -292,7 +291,7 @@ class _Step:
         values = {name: after.column(name) for name in after.names}
         names = {name: name for name in after.names}
         closed = self._close(state)
-        start = Segment(None, state.feeds, values, names)
+        start = Segment(None, state.feeds, values, names, arithmetic(self.model))
         if runs.unclear:
             answer = replace(answer, status=Status.NOT_VERIFIED, reason=runs.unclear)
             closed = replace(closed, gaps=(*closed.gaps, runs.unclear))

@@ -22,6 +22,10 @@ float16   9.77e-04  8       7.81e-03
 bfloat16  7.81e-03  8       6.25e-02
 ========  ========  ======  =========
 
+On constant inputs (all zero, all one) the terms of a sum tend to be equal, their rounding errors
+have one sign, and the error grows like n instead of its root: there the factor is squared. (A
+global average over 96 x 96 equal numbers was measured 190 eps off in one order of summation.)
+
 A model that is worse conditioned than that is given its measured noise on top; see
 ``graphfix.verify.noise``.
 """
@@ -91,8 +95,11 @@ class Tolerance:
 
 def default_rtol(dtype: np.dtype[Any]) -> float:
     """The relative tolerance of reordered arithmetic in ``dtype``; the table in the module."""
-    eps = epsilon(dtype)
-    return eps * (FACTOR_WIDE if eps < 1e-6 else FACTOR_NARROW)
+    return epsilon(dtype) * _factor(epsilon(dtype))
+
+
+def _factor(eps: float) -> float:
+    return FACTOR_WIDE if eps < 1e-6 else FACTOR_NARROW
 
 
 def scale(values: Array) -> float:
@@ -112,12 +119,14 @@ def tolerance(
     dtype: np.dtype[Any],
     *,
     arithmetic: np.dtype[Any] | None = None,
+    constant: bool = False,
     rtol: float | None = None,
     atol: float | None = None,
 ) -> Tolerance:
     """What the weakest of ``contracts`` allows for a tensor of ``dtype``.
 
-    ``arithmetic`` is the coarsest float the model computes in, when that is not ``dtype``. ``rtol``
+    ``arithmetic`` is the coarsest float the model computes in, when that is not ``dtype``.
+    ``constant`` says that the inputs are constant, so that rounding errors do not cancel. ``rtol``
     and ``atol`` are the user's and only tighten.
     """
     found = [base(contract) for contract in contracts]
@@ -133,6 +142,8 @@ def tolerance(
     default = default_rtol(work)
     floor = OWN_ROUNDING * epsilon(work)
     relative = max(default if c.rtol is None else max(c.rtol, floor) for c in closes)
+    if constant:
+        relative *= _factor(epsilon(work))
     own = [c.atol for c in closes if c.atol is not None]
     absolute = max(own) if len(own) == len(closes) else None
     return Tolerance(relative, absolute, user_rtol=rtol, user_atol=atol)

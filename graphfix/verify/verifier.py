@@ -150,9 +150,7 @@ class Verifier:
             names = ", ".join(map(repr, after.names))
             return Verification(Status.FAILED, f"the final model has the outputs {names}")
         values = {name: after.column(name) for name in after.names}
-        found = compare_segment(
-            state, self._settings, values, state.arithmetic or arithmetic(final)
-        )
+        found = compare_segment(state, self._settings, values)
         remarks = state.segment.remarks
         answer = verdict((*state.closed, *found), left_out=sorted(state.random), remarks=remarks)
         if state.gaps and answer.status is not Status.FAILED:
@@ -183,11 +181,9 @@ class Verifier:
 
 def _first_state(model: ir.Model, prepared: Prepared) -> State:
     names = model_outputs(model)
+    own = {name: name for name in names}
+    narrow = arithmetic(model)
+    segment = Segment(None, prepared.feeds, prepared.values, own, narrow)
     return State(
-        prepared.feeds,
-        names,
-        prepared.values,
-        arithmetic(model),
-        segment=Segment(None, prepared.feeds, prepared.values, {name: name for name in names}),
-        random=prepared.random,
+        prepared.feeds, names, prepared.values, narrow, segment=segment, random=prepared.random
     )
