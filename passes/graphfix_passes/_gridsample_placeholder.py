@@ -135,7 +135,7 @@ def _wrong_parameter(chain: _Chain) -> str:
     mode = chain.pad.attributes.get_string("mode", "constant")
     if mode != "constant":
         return f"the Pad has mode {mode!r}"
-    pads = _pads(chain.pad)
+    pads = pad_widths(chain.pad)
     if pads is None:
         return "the pads are computed"
     begins_or_ends = {tuple(int(k == at) for k in range(10)) for at in (4, 9)}
@@ -198,7 +198,8 @@ def _is_inserted(short: ir.Shape | None, long: ir.Shape | None) -> bool:
     return long[_INSERTED] == 1 and equal >= 3
 
 
-def _pads(pad: ir.Node) -> tuple[int, ...] | None:
+def pad_widths(pad: ir.Node) -> tuple[int, ...] | None:
+    """The constant pads of a Pad of any opset: all begins, then all ends."""
     if len(pad.inputs) > 3 and pad.inputs[3] is not None:
         axes = _ints(pad.inputs[3])
         if axes != (0, 1, 2, 3, 4):

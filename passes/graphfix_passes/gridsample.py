@@ -22,6 +22,11 @@ from graphfix.rewrite import (
 )
 from graphfix.rewrite.upgrade import raise_opset
 from graphfix_passes._gridsample_decompose import decompose
+from graphfix_passes._gridsample_expansion import (
+    Expansion,
+    find_expansion,
+    resembles_expansion,
+)
 from graphfix_passes._gridsample_placeholder import (
     Placeholder,
     find_placeholder,
@@ -63,16 +68,18 @@ class GridSample(RewritePass):
         2. The placeholder ``Unsqueeze(2), Pad(last axis + 1), Squeeze(2), Transpose(0,3,1,2),
            Add(image)``, with the zero Adds and Transpose pairs around it, into a GridSample of
            the given interpolation, padding and align_corners; the opset is raised to 16 for it.
-        3. ``auto`` makes a placeholder the GridSample it stands for, and decomposes every
-           GridSample, this one too, unless the target takes it. Without a target all are
-           decomposed.
+        3. Bilinear sampling with zeros outside that the exporter wrote out itself (paddle2onnx
+           0.9.8 in 700 nodes, mmcv's ``bilinear_grid_sample``), into a GridSample.
+        4. ``auto`` restores both, and decomposes every GridSample, restored ones too, unless the
+           target takes it. Without a target all are decomposed.
 
     Leaves alone
         A GridSample that the target takes (``auto``). A GridSample whose rank or element types are
         not known, of rank other than 4 or 5, of other types than float16, float32 and float64,
         with a dimension that is 0, with an axis too long for its float type. A placeholder with
         other parameters or shapes, with values that are read elsewhere, or inside a subgraph or
-        function, where its reference cannot be checked.
+        function, where its reference cannot be checked. A written-out sampling with another
+        padding or other positions, or with shapes that are not known.
 
     Numerics
         The position of every point is rounded exactly as in onnxruntime, ``nearest`` is bit for
@@ -86,11 +93,12 @@ class GridSample(RewritePass):
         counts as far outside. NaN, for which ONNX defines nothing, counts as far outside on the
         low side; onnxruntime takes the first pixel or its edge for both.
 
-        A restored placeholder is compared with a float64 reference of grid_sample.
+        A restored placeholder is compared with a float64 reference of grid_sample, a written-out
+        sampling with what its operators computed.
     """
 
     name = "gridsample"
-    match_ops = ("GridSample", "Add")
+    match_ops = ("GridSample", "Add", "Reshape")
     match_domains = ("", "ai.onnx", "com.microsoft")
 
     mode: Mode = Mode.AUTO
@@ -108,7 +116,9 @@ class GridSample(RewritePass):
             return False
         if node.op_type == "GridSample":
             return self.mode is not Mode.RESTORE
-        return self.mode is not Mode.DECOMPOSE and resembles_placeholder(node)
+        if self.mode is Mode.DECOMPOSE:
+            return False
+        return resembles_placeholder(node) or resembles_expansion(node)
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """See the class.
@@ -139,8 +149,8 @@ class GridSample(RewritePass):
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | Mapping[ir.Value, ir.Value] | Skip:
         """Decompose a GridSample; restore a placeholder, or decompose what it stands for."""
-        if node.op_type == "Add":
-            return self._replace_placeholder(node, rw)
+        if node.op_type != "GridSample":
+            return self._restore(node, rw)
         if self.mode is Mode.AUTO and _takes(rw.target, rw.opset):
             return rw.skip(f"target {_name(rw.target)} takes GridSample")
         sampling = read_sampling(node, rw)
@@ -162,38 +172,40 @@ class GridSample(RewritePass):
         close = _BICUBIC if _BICUBIC in promised else Close()
         return Replaces(tuple(substitutions), close) if substitutions else close
 
-    def _replace_placeholder(
-        self, add: ir.Node, rw: Rewriter
-    ) -> Mapping[ir.Value, ir.Value] | Skip:
-        if add.graph is not rw.model.graph:
-            return rw.skip("the placeholder is not in the main graph, its result cannot be checked")
-        found = find_placeholder(add)
+    def _restore(self, node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip:
+        found = _find(node)
         if isinstance(found, Skip):
             return found
-        sampling = Sampling(self.interpolation, self.padding, self.align_corners)
-        grid = _without_inserted(found, rw)
+        if isinstance(found, Placeholder):
+            if node.graph is not rw.model.graph:
+                return rw.skip(
+                    "the placeholder is not in the main graph, its result cannot be checked"
+                )
+            sampling = Sampling(self.interpolation, self.padding, self.align_corners)
+            grid = _without_inserted(found, rw)
+            rw.promise(_replaces(found, sampling))
+        else:
+            sampling = Sampling(Interpolation.BILINEAR, Padding.ZEROS, found.align_corners)
+            grid = found.grid
         if self._keeps(rw.target, rw.opset):
             attributes = sampling.attributes(rw.opset)
             result = rw.op("GridSample", found.image, grid, domain="", **attributes)
             rw.note(f"restored GridSample ({sampling}){self._because(rw)}")
-        else:
-            parts = decompose(found.image, grid, found.output, sampling, rw)
-            if isinstance(parts, Skip):
-                return parts
-            result = parts
-            reason = self._because(rw)
-            rw.note(f"restored GridSample ({sampling}) and decomposed it{reason}")
-        rw.promise(_replaces(found, sampling))
-        return {found.output: result}
+            return {found.output: result}
+        parts = decompose(found.image, grid, found.output, sampling, rw)
+        if isinstance(parts, Skip):
+            return parts
+        rw.note(f"restored GridSample ({sampling}) and decomposed it{self._because(rw)}")
+        return {found.output: parts}
 
     def _needed_opset(self, model: ir.Model, target: Target | None) -> int:
         """The opset of what this pass will put into the main graph; 0 when it will do nothing."""
         anchors = [node for node in model.graph if self.matches(node)]
         chosen = anchors if self.select is None else self.select.filter(anchors)
-        ends = [node for node in chosen if node.op_type == "Add"]
-        if any(isinstance(find_placeholder(node), Placeholder) for node in ends):
+        found = [node.op_type == "GridSample" or _find(node) for node in chosen]
+        if any(isinstance(item, Placeholder | Expansion) for item in found):
             return _FIRST_OPSET if self._keeps(target, _FIRST_OPSET) else _DECOMPOSED
-        return _DECOMPOSED if len(ends) < len(chosen) else 0
+        return _DECOMPOSED if True in found else 0
 
     def _keeps(self, target: Target | None, opset: int) -> bool:
         """Whether a restored GridSample stays one."""
@@ -209,6 +221,10 @@ class GridSample(RewritePass):
         if answer is None:
             return f": nobody knows whether target {target.name} takes it"
         return f": target {target.name} {'takes' if answer else 'does not take'} it"
+
+
+def _find(node: ir.Node) -> Placeholder | Expansion | Skip:
+    return find_placeholder(node) if node.op_type == "Add" else find_expansion(node)
 
 
 def _takes(target: Target | None, opset: int) -> bool:
