@@ -57,7 +57,7 @@ class Opset(Pass):
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """Carry every node over the versions between; see the class."""
         if self.select is not None:
-            raise PassError("an opset holds for the whole model: select= makes no sense here")
+            raise PassError("an opset holds for the whole model; remove select=")
         check_known(model, self.to, LOWEST)
         before = model.opset_imports.get("", self.to)
         imports = [model.opset_imports, *(f.opset_imports for f in model.functions.values())]

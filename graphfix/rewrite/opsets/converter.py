@@ -8,6 +8,7 @@ adapter builds goes on from there in the same way, so an adapter knows one step 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 
@@ -137,6 +138,14 @@ class Converter(Rewriter):
         if value is None or value.shape is None:
             return None
         return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
+
+    def shape_of(self, value: ir.Value) -> ir.Value:
+        """The shape as a value: a constant where it is known, so that it stays known after."""
+        dims = self.dims(value)
+        known = [dim for dim in dims or () if dim is not None]
+        if dims is not None and len(known) == len(dims):
+            return self.const(np.asarray(known, np.int64))
+        return self.op("Shape", value)
 
     def dtype(self, value: ir.Value | None) -> ir.DataType | None:
         """Element type of a tensor, where known."""

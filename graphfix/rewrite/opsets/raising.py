@@ -148,9 +148,11 @@ def _softmax_over_one_axis(node: ir.Node, rw: Converter) -> Answer:
         rest = [index for index in range(axis, len(dims)) if dims[index] != 1]
         if len(rest) <= 1:
             return rw.restate(node, axis=rest[0] if rest else axis)
-    flat = rw.op("Flatten", node.inputs[0], axis=axis)
+    flat_from = node.inputs[0]
+    assert flat_from is not None
+    flat = rw.op("Flatten", flat_from, axis=axis)
     (result,) = rw.restate(node, [flat], axis=-1)
-    return rw.op("Reshape", result, rw.op("Shape", node.inputs[0]))
+    return rw.op("Reshape", result, rw.shape_of(flat_from))
 
 
 @UP.at(13, "Resize", exact=True)

@@ -6,7 +6,7 @@ import onnx_ir as ir
 from graphfix.rewrite.opsets import Answer, Converter
 from graphfix.rewrite.opsets.converter import without_additions
 from graphfix.rewrite.records import Skip
-from graphfix_passes._opset.table import DOWN, number, used
+from graphfix_passes._opset.table import DOWN, given, number, used
 
 _END = np.iinfo(np.int64).max
 
@@ -102,7 +102,7 @@ def _dropout(node: ir.Node, rw: Converter) -> Answer:
     results += rw.restate(node, node.inputs[:1], outputs=1, drop=["seed"], attributes=shown)
     if len(node.outputs) > 1 and used(node.outputs[1]):
         every = ir.tensor(np.asarray([True]))
-        results.append(rw.op("ConstantOfShape", rw.op("Shape", node.inputs[0]), value=every))
+        results.append(rw.op("ConstantOfShape", rw.shape_of(given(node)), value=every))
     return [*results, None][: len(node.outputs)]
 
 

@@ -6,7 +6,7 @@ import onnx_ir as ir
 from graphfix.rewrite.opsets import Answer, Converter
 from graphfix.rewrite.opsets.converter import without_additions
 from graphfix.rewrite.records import Skip
-from graphfix_passes._opset.table import DOWN, number
+from graphfix_passes._opset.table import DOWN, given, number
 
 
 @DOWN.at(14, "Trilu", exact=True)
@@ -15,7 +15,7 @@ def _triangle(node: ir.Node, rw: Converter) -> Answer:
     data, dtype = node.inputs[0], rw.dtype(node.inputs[0])
     if dtype is None:
         return Skip("the type of its input is unknown, which the zeros must have")
-    shape = rw.op("Shape", data)
+    shape = rw.shape_of(given(node))
     zero, one = (number(x, ir.DataType.INT64, rw) for x in (0, 1))
 
     def index(axis: int) -> ir.Value:
@@ -40,7 +40,7 @@ def _batch_dims(node: ir.Node, rw: Converter) -> Answer:
     rank = rw.rank(indices)
     if rank is None:
         return Skip(f"batch_dims={batch} does not exist before opset 12, and ranks are unknown")
-    counts = rw.op("Shape", indices)
+    counts = rw.shape_of(given(node, 1))
     one_each = rw.op(
         "Concat",
         rw.op("Slice", counts, rw.const([0]), rw.const([rank - 1]), rw.const([0])),

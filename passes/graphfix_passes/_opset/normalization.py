@@ -106,7 +106,7 @@ def _group_normalization(node: ir.Node, rw: Converter) -> Answer:
     normal = rw.op(
         "InstanceNormalization", rows, one, zero, epsilon=rw.attr_float(node, "epsilon", 1e-5)
     )
-    result = stash.leave(rw.op("Reshape", normal, rw.op("Shape", data)))
+    result = stash.leave(rw.op("Reshape", normal, rw.shape_of(data)))
     if not per_channel:
         return result
     if rank > 2:

@@ -55,7 +55,7 @@ def _axes_and_policy(node: ir.Node, rw: Converter) -> Answer:
         elif constant is None or constant.size:
             scales = spread(scales, rw.const([1.0], rw.dtype(scales)), [count] * rank)
     if sizes is not None:
-        sizes = spread(sizes, rw.op("Shape", data), [count + axis for axis in range(rank)])
+        sizes = spread(sizes, rw.shape_of(data), [count + axis for axis in range(rank)])
     if roi is not None:
         dtype = rw.dtype(roi) or ir.DataType.FLOAT
         ends = [place.index(axis) + count if axis in place else -1 for axis in range(rank)]
