@@ -111,7 +111,10 @@ def _exactly(
         return blank
     if not (is_inexact(before.dtype) or before.dtype.kind == "b"):
         return _unequal_integers(blank, before, after, different)
-    compared = _measure(blank, double(before), double(after))
+    b, a = double(before), double(after)
+    compared = _measure(blank, b, a)
+    if (misplaced := _misplaced(b, a)).any():
+        return _out_of_place(compared, b, a, misplaced)
     index = int(np.argmax(different))
     if compared.index is not None and different.reshape(-1)[compared.index]:
         index = compared.index
@@ -151,17 +154,8 @@ def _closely(
     blank: OutputComparison, before: Array, after: Array, allowed: Tolerance, noise: Array | None
 ) -> OutputComparison:
     compared = _measure(blank, before, after)
-    misplaced = _misplaced(before, after)
-    if misplaced.any():
-        index = int(np.argmax(misplaced))
-        compared = replace(compared, index=index, severity=np.inf)
-        b, a = before.reshape(-1)[index], after.reshape(-1)[index]
-        count = int(misplaced.sum())
-        return _failed(
-            compared,
-            f"{a:g} where before has {b:g}, at flat index {index} ({count} "
-            f"of {before.size} NaN or infinities out of place)",
-        )
+    if (misplaced := _misplaced(before, after)).any():
+        return _out_of_place(compared, before, after, misplaced)
     if allowed.cosine is not None:
         if compared.cosine >= allowed.cosine:
             return compared
@@ -197,30 +191,39 @@ def _misplaced(before: Array, after: Array) -> Array:
     return wrong
 
 
+def _out_of_place(
+    compared: OutputComparison, before: Array, after: Array, misplaced: Array
+) -> OutputComparison:
+    index = int(np.argmax(misplaced))
+    b, a = before.reshape(-1)[index], after.reshape(-1)[index]
+    return _failed(
+        replace(compared, index=index, severity=np.inf),
+        f"{a:g} where before has {b:g}, at flat index {index} "
+        f"({int(misplaced.sum())} of {before.size} NaN or infinities out of place)",
+    )
+
+
 def _measure(blank: OutputComparison, before: Array, after: Array) -> OutputComparison:
     finite = np.isfinite(before) & np.isfinite(after)
-    if not finite.any():
-        return blank
-    b, a = before[finite], after[finite]
-    peak = float(max(np.abs(b).max(), np.abs(a).max()))
+    b, a = np.where(finite, before, 0), np.where(finite, after, 0)
+    size = np.abs(b)
+    peak = float(max(size.max(), np.abs(a).max()))
     if peak == 0:
         return blank
     with np.errstate(over="ignore"):
         gap = np.abs(a - b)
-    size = np.abs(b)
     usual = size > 1e-6 * peak
     max_rel = float((gap[usual] / size[usual]).max()) if usual.any() else float(gap.max() > 0)
     norm_b, norm_a = np.linalg.norm(b / peak), np.linalg.norm(a / peak)
-    if norm_b == 0 or norm_a == 0:
-        cosine = 0.0
-    else:
+    cosine = 0.0
+    if norm_b > 0 and norm_a > 0:
         cosine = float(np.real(np.vdot(b / peak / norm_b, a / peak / norm_a)))
-    everywhere = np.where(
-        finite, np.abs(np.where(finite, after, 0) - np.where(finite, before, 0)), 0
-    )
-    index = int(np.argmax(everywhere)) if gap.max() > 0 else None
     return replace(
-        blank, max_abs=float(gap.max()), max_rel=max_rel, cosine=min(cosine, 1.0), index=index
+        blank,
+        max_abs=float(gap.max()),
+        max_rel=max_rel,
+        cosine=min(cosine, 1.0),
+        index=int(np.argmax(gap)) if gap.any() else None,
     )
 
 
@@ -253,10 +256,17 @@ def _text(blank: OutputComparison, before: Array, after: Array) -> OutputCompari
 
 
 def _difference(compared: OutputComparison, before: Array, after: Array, count: int) -> str:
+    """The numbers at the worst element; it need not be where the absolute difference is largest."""
     index = compared.index or 0
     b, a = before.reshape(-1)[index], after.reshape(-1)[index]
+    with np.errstate(over="ignore"):
+        here = float(np.abs(double(np.asarray(a)) - double(np.asarray(b))))
+    if here == 0 or here >= compared.max_abs:
+        here, largest = compared.max_abs, "max "
+    else:
+        largest = ""
     return (
-        f"max |diff| {compared.max_abs:.3g} at flat index {index} ({a!s} after, {b!s} before), "
+        f"{largest}|diff| {here:.3g} at flat index {index} ({a!s} after, {b!s} before), "
         f"allowed {compared.allowed:.3g}; {count} of {before.size} elements differ beyond it"
     )
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+import onnx_ir as ir
 
 DType = np.dtype[Any]
 
@@ -23,6 +24,12 @@ _SPECIAL: dict[str, DType] = {
     "float": np.dtype(np.float32),
     "double": np.dtype(np.float64),
 }
+
+
+def dtype_name(dtype: ir.DataType) -> str:
+    """How graphfix writes an element type: ``float32``, ``int64``, ``bfloat16``, ``string`` …"""
+    name = dtype.name.lower()
+    return {"float": "float32", "double": "float64"}.get(name, name)
 
 
 def numpy_dtype(name: str) -> DType:

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from graphfix.rewrite import constant_array
 from graphfix.spec import Dim, InputSpec
+from graphfix.verify.dtypes import dtype_name
 
 Limit = tuple[Dim, int]
 """A size and what to add to it: ``("N", -1)`` is the last index into a table of N rows."""
@@ -55,7 +56,7 @@ def _describe(value: ir.Value, functions: Functions) -> ModelInput:
         return ModelInput(InputSpec(name), why_not=f"input {name!r} is {kind}")
     if value.dtype is None or value.dtype == ir.DataType.UNDEFINED:
         return ModelInput(InputSpec(name), why_not=f"input {name!r} has no element type")
-    dtype = value.dtype.name.lower()
+    dtype = dtype_name(value.dtype)
     if value.shape is None:
         why = f"input {name!r} has no shape; give one with --shape {name}:..."
         return ModelInput(InputSpec(name, dtype), why_not=why)

@@ -9,7 +9,14 @@ import onnx_ir as ir
 
 from graphfix.contract import Array, Interface
 from graphfix.spec import bindings
-from graphfix.verify.dtypes import integer_range, is_inexact, is_integer, largest, numpy_dtype
+from graphfix.verify.dtypes import (
+    dtype_name,
+    integer_range,
+    is_inexact,
+    is_integer,
+    largest,
+    numpy_dtype,
+)
 from graphfix.verify.feeds import FeedSet, make_feed, plan
 from graphfix.verify.inputs import ModelInput, model_inputs
 
@@ -172,7 +179,7 @@ def _pair(
     after: dict[str, Any] = {}
     for name, source in mapped.inputs.items():
         kind = types.get(source)
-        dtype = numpy_dtype(kind.name.lower()) if kind is not None else None
+        dtype = numpy_dtype(dtype_name(kind)) if kind is not None else None
         array = feed.feed[name]
         before[source] = convert(array, dtype) if dtype is not None else array
         after[name] = convert(before[source], array.dtype)
