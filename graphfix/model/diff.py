@@ -158,7 +158,8 @@ def _initializer(
         details.append("other numbers")
     if details:
         changes.append(Change("changed", "initializer", where, name, tuple(details)))
-    _value(where, a, b, changes)
+    else:
+        _value(where, a, b, changes)
 
 
 def _match(
@@ -175,7 +176,7 @@ def _match(
                 taken.add(partner)
     removed = [node for node in a if node not in pairs]
     added = [node for node in b if node not in taken]
-    return removed, added, list(pairs.items())
+    return removed, added, [(node, pairs[node]) for node in a if node in pairs]
 
 
 def _unique(key: Any, nodes: Iterable[ir.Node]) -> dict[tuple[str, ...], ir.Node]:

@@ -1,5 +1,6 @@
 """What onnxruntime gets of a model: a skeleton, and its large weights by reference."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,7 @@ def for_runtime(model: ir.Model, *, outputs: Sequence[str] | None = None) -> Run
     smaller than a byte).
     """
     weights: dict[str, ir.TensorProtocol] = {}
+    ambiguous = _ambiguous_names(model)
 
     def place(tensor: ir.TensorProtocol, name: str | None) -> Sequence[Piece]:
         dtype = tensor.dtype
@@ -66,9 +68,10 @@ def for_runtime(model: ir.Model, *, outputs: Sequence[str] | None = None) -> Run
             or dtype in _UNSHARED
             or dtype.bitwidth < 8
             or (dtype in _INTEGERS and tensor.nbytes <= _INDEX_BYTES)
-            or weights.setdefault(name, tensor) is not tensor
+            or name in ambiguous
         ):
             return inline(tensor, name)
+        weights[name] = tensor
         return (external_fields(_PLACEHOLDER.name, 0, tensor.nbytes),)
 
     with paused_gc():
@@ -83,6 +86,19 @@ def for_runtime(model: ir.Model, *, outputs: Sequence[str] | None = None) -> Run
             )
         arrays = {name: tensor.numpy() for name, tensor in weights.items()}
         return RuntimeModel(join(pieces), arrays, _PLACEHOLDER.parent)
+
+
+def _ambiguous_names(model: ir.Model) -> set[str]:
+    """Return the names that constants of several graphs share: onnxruntime goes by name alone."""
+    graphs = tuple(model.graphs())
+    if len(graphs) == 1:
+        return set()
+    counts: Counter[str] = Counter()
+    for graph in graphs:
+        counts.update(iter(graph.initializers))
+        constants = (node for node in graph if node.op_type == "Constant")
+        counts.update(node.outputs[0].name or "" for node in constants)
+    return {name for name, count in counts.items() if count > 1}
 
 
 def _values(graph: ir.Graph, names: Sequence[str]) -> tuple[ir.Value, ...]:

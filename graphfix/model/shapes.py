@@ -25,12 +25,14 @@ def infer_shapes(model: ir.Model) -> None:
     graph contradicts itself.
     """
     with paused_gc():
-        if _Merge(model).run(described=False):
-            _Merge(model).run(described=True)
+        merge = _Merge(model)
+        merge.run(described=False)
+        if merge.kept and merge.unknown:
+            merge.run(described=True)
 
 
 class _Merge:
-    """One round of inference; the second one builds on what the model alone knew in the first."""
+    """Rounds of inference; the second one builds on what the model alone knew in the first."""
 
     def __init__(self, model: ir.Model) -> None:
         self._model = model
@@ -40,10 +42,12 @@ class _Merge:
             for dim in value.shape or ()
             if isinstance(dim, ir.SymbolicDim) and dim.value is not None
         }
-        self._kept = self._unknown = False
+        self.kept = self.unknown = False
+        self._kept_symbols: set[str] = set()
 
-    def run(self, *, described: bool) -> bool:
-        """Infer and merge; return whether another round could find more."""
+    def run(self, *, described: bool) -> None:
+        """Infer and merge."""
+        self._symbols |= self._kept_symbols
         data = join(encode(self._model, _left_out, described=described))
         try:
             inferred = onnx.shape_inference.infer_shapes(data, data_prop=True)
@@ -54,7 +58,6 @@ class _Merge:
             proto.ParseFromString(inferred)
             inferred = proto
         self._graph(self._model.graph, inferred.graph)
-        return self._kept and self._unknown
 
     def _graph(self, graph: ir.Graph, proto: onnx.GraphProto) -> None:
         infos = {info.name: info.type for info in (*proto.value_info, *proto.output)}
@@ -73,8 +76,7 @@ class _Merge:
     def _value(self, value: ir.Value, infos: Mapping[str, onnx.TypeProto]) -> None:
         proto = infos.get(value.name or "")
         if proto is None or (tensor := types.leaf(proto)) is None:
-            self._unknown = True
-            self._kept = self._kept or value.type is not None
+            self._keep(value)
             return
         type_ = types.from_proto(proto)
         if value.type != type_:
@@ -83,10 +85,16 @@ class _Merge:
                 type_.denotation = value.type.denotation
             value.type = type_
         if not tensor.HasField("shape"):
-            self._unknown = True
-            self._kept = self._kept or value.shape is not None
+            self._keep(value)
             return
         value.shape = self._shape(value.shape, tensor.shape.dim)
+
+    def _keep(self, value: ir.Value) -> None:
+        self.unknown = True
+        self.kept = self.kept or value.type is not None
+        for dim in value.shape or ():
+            if isinstance(dim, ir.SymbolicDim) and dim.value is not None:
+                self._kept_symbols.add(dim.value)
 
     def _shape(
         self, old: ir.Shape | None, inferred: Iterable[onnx.TensorShapeProto.Dimension]
@@ -107,10 +115,14 @@ class _Merge:
             return inferred.dim_value
         if inferred.dim_param in self._symbols:
             return inferred.dim_param
-        if isinstance(old, int) or (old is not None and old.value is not None):
-            self._kept = True
+        if isinstance(old, int):
+            self.kept = True
             return old
-        self._unknown = True
+        if old is not None and old.value is not None:
+            self.kept = True
+            self._kept_symbols.add(old.value)
+            return old
+        self.unknown = True
         return None
 
 

@@ -168,8 +168,9 @@ class SparseTensor(LazyTensor):
 
 
 def _flat(indices: np.ndarray[Any, Any], dims: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    inside = (indices >= 0) & (indices < np.array(dims))
-    if indices.shape[-1] != len(dims) or not inside.all():
+    if indices.shape[1:] != (len(dims),):
+        return np.array([-1])
+    if not ((indices >= 0) & (indices < np.array(dims))).all():
         return np.array([-1])
     return np.asarray(np.ravel_multi_index(tuple(indices.T), dims))
 

@@ -73,8 +73,8 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         (
             b"hello world, no model here\n",
             (
-                "not an ONNX file, or a damaged one (wire type 4 before byte 3); if it is a copy, its "
-                "27 bytes may be cut short"
+                "not an ONNX file, or a damaged one (wire type 4 before byte 3); if it is a copy, "
+                "its 27 bytes may be cut short"
             ),
         ),
         (b"\x08\x08", "not an ONNX model: there is no graph in it"),
