@@ -56,15 +56,19 @@ def make_feed(inputs: Sequence[ModelInput], binding: Binding, variant: str, seed
     Floats: ``normal`` is N(0, 1), ``large`` N(0, 100), ``small`` N(0, 0.001), ``wide`` a mixture of
     magnitudes from 1e-3 to 1e3, ``uniform`` is in [0, 1), ``positive`` in [0.5, 4). An input with a
     range is uniform in it, ends included; ``large`` takes only the ends. Free integers are in
-    [-8, 8], and anywhere in their dtype for ``large``. Every input has a random stream of its own,
+    [-8, 8], and anywhere in their dtype for ``large``. A single bool, which may choose a branch,
+    changes with every seed. Every input has a random stream of its own,
     so that adding one does not change the others.
     """
     feed: dict[str, Any] = {}
     extreme = False
     for item in inputs:
-        rng = np.random.default_rng([seed, zlib.crc32(item.spec.name.encode())])
+        own = zlib.crc32(item.spec.name.encode())
+        rng = np.random.default_rng([seed, own])
         shape = binding.shapes[item.spec.name]
-        feed[item.spec.name] = _array(item, shape, binding.dims, variant, rng)
+        feed[item.spec.name] = _array(
+            item, shape, binding.dims, variant, rng, (seed + own) % 2 == 0
+        )
         extreme = extreme or (variant == "large" and _is_free_integer(item))
     return FeedSet(f"{binding.label} {variant} seed={seed}", feed, extreme)
 
@@ -91,6 +95,7 @@ def _array(
     dims: Mapping[str, int],
     variant: str,
     rng: np.random.Generator,
+    even: bool,
 ) -> Array:
     spec = item.spec
     assert spec.dtype is not None
@@ -103,8 +108,10 @@ def _array(
         words: Array = rng.choice(np.asarray(_WORDS, dtype=object), shape)
         return words.astype(object)
     if spec.dtype == "bool":
+        if variant == "normal" and np.prod(shape) <= 1:
+            return np.full(shape, even)
         bits = {"zeros": 0.0, "ones": 1.0}.get(variant, 0.5)
-        return rng.random(shape) < bits
+        return np.asarray(rng.random(shape) < bits)
     if spec.dtype.startswith("complex"):
         real, imaginary = _signed(shape, variant, rng), _signed(shape, variant, rng)
         return (real + 1j * imaginary).astype(dtype)
