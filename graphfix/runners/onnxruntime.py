@@ -38,8 +38,13 @@ class Session:
     model says, sessions of large models start fast, and weights stay mapped from their file.
     """
 
-    def __init__(self, model: ir.Model, *, outputs: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, model: ir.Model, *, outputs: Sequence[str] | None = None, threads: int = _THREADS
+    ) -> None:
         """Load ``model``; ``outputs`` names values that are returned after its own outputs.
+
+        One thread makes the session of a few nodes four times cheaper (0.2 against 0.7 ms); give
+        the same number to sessions whose outputs are compared bit for bit.
 
         Raises ``NotRunnable`` when onnxruntime refuses the model. When all it lacks is a kernel
         for an operator of opset 22 or later that is the same in opset 21, it gets the model as one
@@ -51,12 +56,12 @@ class Session:
         weights = {name: _shared(array) for name, array in runtime.weights.items()}
         self._weights = weights  # the session uses their memory, but does not keep it
         try:
-            self._session = _session(runtime.proto, weights, runtime.folder)
+            self._session = _session(runtime.proto, weights, runtime.folder, threads)
         except NotRunnable:
             older = _as_opset_21(model, runtime.proto)
             if older is None:
                 raise
-            self._session = _session(older, weights, runtime.folder)
+            self._session = _session(older, weights, runtime.folder, threads)
         self._input_types = {each.name: each.type for each in self._session.get_inputs()}
         self.inputs: tuple[tuple[str, np.dtype[Any] | None, tuple[int | str | None, ...]], ...] = (
             tuple(
@@ -156,7 +161,7 @@ def _array(value: Any) -> Output:
     return ir.serde.TensorProtoTensor(proto).numpy()
 
 
-def _session(proto: bytes, weights: Mapping[str, Any], folder: Path) -> Any:
+def _session(proto: bytes, weights: Mapping[str, Any], folder: Path, threads: int) -> Any:
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(_FATAL)
@@ -164,7 +169,7 @@ def _session(proto: bytes, weights: Mapping[str, Any], folder: Path) -> Any:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.enable_mem_reuse = False
     options.log_severity_level = _FATAL
-    options.intra_op_num_threads = _THREADS
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.disable_prepacking", "1")
     options.add_session_config_entry(
