@@ -115,11 +115,7 @@ def _exactly(
     compared = _measure(blank, b, a)
     if (misplaced := _misplaced(b, a)).any():
         return _out_of_place(compared, b, a, misplaced)
-    index = int(np.argmax(different))
-    if compared.index is not None and different.reshape(-1)[compared.index]:
-        index = compared.index
-    compared = replace(compared, index=index, allowed=0.0, severity=np.inf)
-    return _failed(compared, _difference(compared, before, after, int(different.sum())))
+    return _beyond(compared, before, after, different, np.zeros(before.shape))
 
 
 def _differs(before: Array, after: Array) -> Array:
@@ -138,16 +134,19 @@ def _differs(before: Array, after: Array) -> Array:
 def _unequal_integers(
     blank: OutputComparison, before: Array, after: Array, different: Array
 ) -> OutputComparison:
-    index = int(np.argmax(different))
-    places = np.flatnonzero(different.reshape(-1))
-    gaps = [abs(int(after.reshape(-1)[k]) - int(before.reshape(-1)[k])) for k in places[:10000]]
+    """Differences of 64-bit integers do not fit a double: a few are calculated as Python does."""
+    places = np.flatnonzero(different.reshape(-1))[:10000]
+    gaps = [abs(int(after.reshape(-1)[k]) - int(before.reshape(-1)[k])) for k in places]
+    largest = int(places[int(np.argmax(np.asarray(gaps, float)))])
     compared = replace(
-        _measure(blank, double(before), double(after)),
-        max_abs=float(max(gaps)),
-        index=index,
-        severity=np.inf,
+        _measure(blank, double(before), double(after)), max_abs=float(max(gaps)), index=largest
     )
-    return _failed(compared, _difference(compared, before, after, int(different.sum())))
+    b, a = before.reshape(-1)[largest], after.reshape(-1)[largest]
+    return _failed(
+        replace(compared, severity=np.inf),
+        f"max |diff| {compared.max_abs:.3g} at flat index {largest} ({a!s} after, {b!s} before); "
+        f"{int(different.sum())} of {before.size} elements differ",
+    )
 
 
 def _closely(
@@ -176,7 +175,7 @@ def _closely(
     )
     if compared.severity <= 1:
         return compared
-    return _failed(compared, _difference(compared, before, after, int((ratio > 1).sum())))
+    return _beyond(compared, before, after, ratio > 1, limit)
 
 
 def _misplaced(before: Array, after: Array) -> Array:
@@ -255,19 +254,19 @@ def _text(blank: OutputComparison, before: Array, after: Array) -> OutputCompari
     return _failed(compared, f"{a!r} where before has {b!r}, at flat index {index}")
 
 
-def _difference(compared: OutputComparison, before: Array, after: Array, count: int) -> str:
-    """The numbers at the worst element; it need not be where the absolute difference is largest."""
-    index = compared.index or 0
-    b, a = before.reshape(-1)[index], after.reshape(-1)[index]
-    with np.errstate(over="ignore"):
-        here = float(np.abs(double(np.asarray(a)) - double(np.asarray(b))))
-    if here == 0 or here >= compared.max_abs:
-        here, largest = compared.max_abs, "max "
-    else:
-        largest = ""
-    return (
-        f"{largest}|diff| {here:.3g} at flat index {index} ({a!s} after, {b!s} before), "
-        f"allowed {compared.allowed:.3g}; {count} of {before.size} elements differ beyond it"
+def _beyond(
+    compared: OutputComparison, before: Array, after: Array, wrong: Array, limit: Array
+) -> OutputComparison:
+    """Fail with the numbers at the largest difference among the elements that are wrong."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = np.abs(double(after) - double(before))
+    index = int(np.argmax(np.where(wrong & np.isfinite(gap), gap, -1.0)))
+    b, a, allowed = (x.reshape(-1)[index] for x in (before, after, limit))
+    return _failed(
+        replace(compared, index=index, allowed=float(allowed)),
+        f"max |diff| {gap.reshape(-1)[index]:.3g} at flat index {index} ({a!s} after, {b!s} "
+        f"before), allowed {allowed:.3g}; {int(wrong.sum())} of {before.size} elements differ "
+        "beyond it",
     )
 
 

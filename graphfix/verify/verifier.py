@@ -127,7 +127,6 @@ class Verifier:
         label = weakest_label(state.segment.contracts)
         if self._prepared.blocked:
             return self._blocked(started, label)
-        self._failing = next(iter(state.feeds), None)
         answer = self._whole(final, state)
         remarks = [answer.reason]
         if answer.passed:
