@@ -39,13 +39,12 @@ class Opset(Pass):
         3. Types that an older operator does not take are worked on in a wider type and cast back.
     Leaves alone
         Other domains. ``ir_version`` rises and falls with the opset, as far as the model's own
-        features (functions, types) allow.
+        features (functions, types) allow. A model with nodes that cannot be expressed stays as it
+        is, and the error lists all of them with the reasons.
     Numerics
         Exact when only forms changed, close when an operator became its parts.
     Options
         to  the opset of the result, from 11 to 26
-
-    Raises ``PassError`` with every node that cannot be expressed, and the reason.
     """
 
     name = "opset"

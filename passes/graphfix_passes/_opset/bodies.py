@@ -21,7 +21,7 @@ def _body(node: ir.Node, rw: Converter) -> Answer:
     values: dict[str, ir.Value | None] = {"": None}
     given = [*node.inputs, *[None] * len(proto.input)]
     values.update(zip(proto.input, given, strict=False))
-    for part in proto.node:
+    for part in _needed(proto, len(node.outputs)):
         if any(attribute.HasField("g") for attribute in part.attribute):
             return Skip("its definition has subgraphs")
         attributes = {}
@@ -38,6 +38,17 @@ def _body(node: ir.Node, rw: Converter) -> Answer:
         values.update(zip(part.output, made, strict=True))
     rw.built_for(next(item.version for item in proto.opset_import if item.domain == ""))
     return [values.get(name) for name in proto.output][: len(node.outputs)]
+
+
+def _needed(proto: onnx.FunctionProto, outputs: int) -> list[onnx.NodeProto]:
+    """The nodes of the body that lead to its first outputs."""
+    wanted = set(proto.output[:outputs])
+    kept = []
+    for part in reversed(proto.node):
+        if wanted.intersection(part.output):
+            wanted.update(part.input)
+            kept.append(part)
+    return kept[::-1]
 
 
 def _function_text(schema: Any, node: ir.Node) -> bytes | None:
