@@ -1,0 +1,79 @@
+"""Calling a custom operator from a pass."""
+
+from collections.abc import Mapping, Sequence
+
+import onnx_ir as ir
+
+from graphfix.errors import PassError
+from graphfix.ops.batch_multi_class_nms import BatchMultiClassNMS
+from graphfix.ops.deformable_conv2d import DeformableConv2D
+from graphfix.ops.operator import Call, Operator, Shape
+from graphfix.ops.psroi_pooling import PSROIPooling
+from graphfix.ops.roi_extractor import RoiExtractor
+from graphfix.rewrite import Rewriter
+
+OPERATORS: Mapping[str, Operator] = {
+    operator.name: operator
+    for operator in (BatchMultiClassNMS(), DeformableConv2D(), PSROIPooling(), RoiExtractor())
+}
+"""The custom operators of the ATC dialect, by name."""
+
+
+def call(
+    rw: Rewriter, operator: str | Operator, *inputs: ir.Value | None, **attributes: object
+) -> tuple[ir.Value, ...]:
+    """Insert a call of a custom operator before the anchor; return its outputs.
+
+    ``operator`` is a name of :data:`OPERATORS`, or an operator of a plugin. The function joins the
+    model unless it is there already; the outputs get types and, as far as those of the inputs are
+    known, shapes. Trailing ``None`` inputs are left out.
+
+    Raises:
+        PassError: an attribute is unknown, missing or out of range; an input is missing, or its
+            element type is not known or not covered; or the model's opset cannot express the
+            operator (``operator.min_opset`` tells in advance).
+    """
+    if isinstance(operator, str):
+        operator = OPERATORS[operator]
+    given = list(inputs)
+    while given and given[-1] is None:
+        given.pop()
+    what = Call(rw.opset, _dtype(operator, given), len(given), operator.read(attributes))
+    _check_inputs(operator, what, given)
+    function = operator.function(what)
+    outputs = rw.call(function, *given, **what.attributes)
+    shapes = operator.shapes(what, [_shape(value) for value in given])
+    for value, dtype, shape in zip(outputs, operator.dtypes(what), shapes, strict=True):
+        value.type = ir.TensorType(dtype)
+        value.shape = ir.Shape(shape)
+    return outputs
+
+
+def _dtype(operator: Operator, given: Sequence[ir.Value | None]) -> ir.DataType:
+    dtypes = {value.dtype for value in given if value is not None}
+    known = {dtype for dtype in dtypes if dtype is not None}
+    if not known:
+        raise PassError(f"{operator.name}: the element type of its inputs is not known")
+    if len(known) > 1:
+        names = " and ".join(sorted(dtype.name.lower() for dtype in known))
+        raise PassError(f"{operator.name}: all inputs must have one element type, not {names}")
+    return known.pop()
+
+
+def _check_inputs(operator: Operator, what: Call, given: Sequence[ir.Value | None]) -> None:
+    needed = [port for port in operator.inputs if not port.optional]
+    if len(given) < len(needed):
+        names = ", ".join(port.name for port in needed)
+        raise PassError(f"{operator.name} has {len(given)} inputs; it needs {names}")
+    names_inside = operator.input_names(what)
+    if len(given) > len(names_inside):
+        raise PassError(f"{operator.name} has {len(given)} inputs; it takes {len(names_inside)}")
+    for name, value in zip(names_inside, given, strict=True):
+        if value is None:
+            raise PassError(f"{operator.name}: the input {name} is missing")
+
+
+def _shape(value: ir.Value | None) -> Shape | None:
+    if value is None or value.shape is None:
+        return None
+    return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
