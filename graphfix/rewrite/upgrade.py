@@ -25,19 +25,11 @@ def raise_opset(model: ir.Model, to: int) -> tuple[Rewrite, ...]:
         PassError: nodes that cannot be expressed in ``to``, all listed; the model must then be
             discarded. Or the opset to start from or to reach is not one that is known here.
     """
-    rewrites, _ = raise_opset_checked(model, to, PassContext())
-    return rewrites
-
-
-def raise_opset_checked(
-    model: ir.Model, to: int, context: PassContext
-) -> tuple[tuple[Rewrite, ...], bool]:
-    """Like :func:`raise_opset`; also says whether every rewrite changed the form only."""
     check_known(model, to, OLDEST)
     fill_types(model)
-    done = convert(model, to, up=UP, context=context)
+    rewrites, _ = convert(model, to, up=UP, context=PassContext())
     model.ir_version = max(model.ir_version or 0, ir_version_of(to))
-    return done
+    return rewrites
 
 
 def check_known(model: ir.Model, to: int, oldest: int) -> None:
