@@ -36,8 +36,9 @@ def constant_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
 
 
 def _constant_node(node: ir.Node) -> ir.TensorProtocol | None:
-    (attribute,) = node.attributes.values()
-    if attribute.is_ref():
+    names = ("value", "value_float", "value_floats", "value_int", "value_ints")
+    attribute = next((node.attributes[name] for name in names if name in node.attributes), None)
+    if attribute is None or attribute.is_ref():
         return None
     kind, data = attribute.type, attribute.value
     if kind == ir.AttributeType.TENSOR:

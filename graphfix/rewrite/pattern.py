@@ -4,14 +4,14 @@
 >>> found = squeeze.match(value)          # None, or {"grid": <value>, ...}
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Protocol
 
 import onnx_ir as ir
 
 Match = Mapping[str, ir.Value]
+_Values = tuple[ir.Value | None, ...]
 
 
 class Pattern(Protocol):
@@ -56,31 +56,47 @@ class Op:
         self.port = port
         self.name = name
         self.commutes = commutes
-        self.domain = domain
+        self.domain = "" if domain == "ai.onnx" else domain
 
     def match(self, value: ir.Value | None) -> Match | None:
-        """Fits when the producer and, recursively, its inputs fit."""
+        """Fits when the producer and, recursively, its inputs fit; the first way that fits."""
+        return next(self._ways(value), None)
+
+    def _ways(self, value: ir.Value | None) -> Iterator[Match]:
+        """Every way to fit, which are several when operators inside commute."""
         node = value.producer() if value is not None else None
         if value is None or node is None or value.index() != self.port:
-            return None
-        if node.op_type not in self.op_types or (node.domain or "") not in (self.domain, "ai.onnx"):
-            return None
-        inner = self._match_inputs(tuple(node.inputs))
-        if inner is None:
-            return None
-        return {**inner, self.name: value} if self.name else inner
+            return
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        if node.op_type not in self.op_types or domain != self.domain:
+            return
+        own: Match = {self.name: value} if self.name else {}
+        for inputs in self._orders(tuple(node.inputs)):
+            yield from _join(own, tuple(zip(self.inputs, inputs, strict=False)))
 
-    def _match_inputs(self, values: tuple[ir.Value | None, ...]) -> Match | None:
+    def _orders(self, values: tuple[ir.Value | None, ...]) -> Iterator[_Values]:
         if len(values) < len(self.inputs):
-            return None
-        orders = permutations(values[:2]) if self.commutes else (values[:2],)
-        for order in orders:
-            captured: dict[str, ir.Value] = {}
-            for pattern, value in zip(self.inputs, (*order, *values[2:]), strict=False):
-                found = pattern.match(value)
-                if found is None or any(captured.get(k, v) is not v for k, v in found.items()):
-                    break
-                captured.update(found)
-            else:
-                return captured
-        return None
+            return
+        yield values
+        if self.commutes and len(values) > 1 and values[0] is not values[1]:
+            yield (values[1], values[0], *values[2:])
+
+
+def _join(found: Match, rest: tuple[tuple[Pattern, ir.Value | None], ...]) -> Iterator[Match]:
+    """Every way to fit all of ``rest`` without a name standing for two values."""
+    if not rest:
+        yield found
+        return
+    (pattern, value), *others = rest
+    for more in _ways_of(pattern, value):
+        if all(found.get(name, item) is item for name, item in more.items()):
+            yield from _join({**found, **more}, tuple(others))
+
+
+def _ways_of(pattern: Pattern, value: ir.Value | None) -> Iterator[Match]:
+    if isinstance(pattern, Op):
+        yield from pattern._ways(value)
+        return
+    match = pattern.match(value)
+    if match is not None:
+        yield match

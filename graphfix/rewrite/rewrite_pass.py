@@ -13,6 +13,8 @@ from graphfix.rewrite.records import PassResult, Rewrite, Skip, SkipRecord
 from graphfix.rewrite.rewriter import Rewriter, Scope, UnreadableAttribute, node_label
 from graphfix.rewrite.subgraphs import subgraphs_of_node
 
+_Anchor = tuple[Scope, ir.Node, tuple[ir.Node, ...]]
+"""A scope, an anchor in it, and the nodes whose subgraphs hold the scope."""
 Replacement = ir.Value | Sequence[ir.Value | None] | Mapping[ir.Value, ir.Value]
 
 
@@ -46,41 +48,54 @@ class RewritePass(Pass):
         rw = Rewriter(model, context)
         rewrites: list[Rewrite] = []
         skips: list[SkipRecord] = []
-        for scope in scopes(model):
-            anchors = [node for node in scope if self.matches(node)]
-            if not anchors:
-                continue
-            for node in anchors if self.select is None else self.select.filter(anchors):
-                if node.graph is None:
-                    continue  # an earlier rewrite of this pass has consumed it
-                rw.begin(node, scope)
-                try:
-                    answer = self.rewrite(node, rw)
-                except UnreadableAttribute as error:
-                    answer = rw.skip(str(error))
-                if isinstance(answer, Skip):
-                    skips.append(SkipRecord(node_label(node), node.op_type, answer.reason))
-                    rw.abandon()
-                else:
-                    rewrites.append(rw.commit(as_mapping(node, answer)))
+        for scope, node, around in self._anchors(model):
+            if any(outer.graph is None for outer in (node, *around)):
+                continue  # an earlier rewrite of this pass has consumed it
+            rw.begin(node, scope)
+            try:
+                answer = self.rewrite(node, rw)
+            except UnreadableAttribute as error:
+                answer = rw.skip(str(error))
+            if isinstance(answer, Skip):
+                skips.append(SkipRecord(node_label(node), node.op_type, answer.reason))
+                rw.abandon()
+            else:
+                rewrites.append(rw.commit(as_mapping(node, answer)))
         contract = self.conclude(rewrites, rw) if rewrites else self.contract
         return PassResult(model, contract, tuple(rewrites), tuple(skips))
+
+    def _anchors(self, model: ir.Model) -> list[_Anchor]:
+        """The selected anchors of the whole model, in the order of :func:`scopes`."""
+        found = {
+            node: (scope, node, around)
+            for scope, around in _scopes_with_nodes_around(model)
+            for node in scope
+            if self.matches(node)
+        }
+        return [found[node] for node in (self.select.filter(found) if self.select else found)]
 
 
 def scopes(model: ir.Model) -> Iterator[Scope]:
     """The main graph, then every subgraph outside in, then the functions with theirs."""
-    yield model.graph
-    yield from _nested(model.graph)
+    for scope, _ in _scopes_with_nodes_around(model):
+        yield scope
+
+
+def _scopes_with_nodes_around(model: ir.Model) -> Iterator[tuple[Scope, tuple[ir.Node, ...]]]:
+    yield model.graph, ()
+    yield from _nested(model.graph, ())
     for function in model.functions.values():
-        yield function
-        yield from _nested(function)
+        yield function, ()
+        yield from _nested(function, ())
 
 
-def _nested(scope: Scope) -> Iterator[ir.Graph]:
+def _nested(
+    scope: Scope, around: tuple[ir.Node, ...]
+) -> Iterator[tuple[ir.Graph, tuple[ir.Node, ...]]]:
     for node in scope:
         for graph in subgraphs_of_node(node):
-            yield graph
-            yield from _nested(graph)
+            yield graph, (*around, node)
+            yield from _nested(graph, (*around, node))
 
 
 def as_mapping(node: ir.Node, answer: Replacement) -> Mapping[ir.Value, ir.Value]:

@@ -1,7 +1,8 @@
 """The only hand that edits a graph: builds nodes beside an anchor and observes every change."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import onnx_ir as ir
@@ -12,7 +13,7 @@ from graphfix.errors import PassError
 from graphfix.rewrite.base import PassContext, Target
 from graphfix.rewrite.constants import constant_array
 from graphfix.rewrite.records import Rewrite, Skip
-from graphfix.rewrite.subgraphs import inner_inputs, remove_nodes, subgraphs_of_node
+from graphfix.rewrite.subgraphs import inner_inputs, remove_nodes, subgraphs_of, subgraphs_of_node
 
 Scope = ir.Graph | ir.Function
 AttrValue = int | float | str | Sequence[int] | Sequence[float] | ir.Attr | ir.TensorProtocol
@@ -90,6 +91,8 @@ class _Site:
     added: list[ir.Node]
     constants: list[ir.Value]
     notes: list[str]
+    undo: list[Callable[[], object]]
+    """What takes back edits of the model around the graph."""
     contract: Contract | None = None
 
 
@@ -110,9 +113,25 @@ class Rewriter:
     @property
     def opset(self) -> int:
         """Version of the default domain where the anchor stands."""
+        return self._imports.get("", 1)
+
+    @property
+    def _imports(self) -> dict[str, int]:
+        """The opset imports that hold where the anchor stands."""
         scope = self._current.scope
-        imports = scope.opset_imports if isinstance(scope, ir.Function) else None
-        return (imports or self.model.graph.opset_imports).get("", 1)
+        function = scope if isinstance(scope, ir.Function) else self._function_around(scope)
+        imports = function.opset_imports if function is not None else None
+        return imports or self.model.graph.opset_imports
+
+    def _function_around(self, graph: ir.Graph) -> ir.Function | None:
+        """The function whose body holds ``graph`` in one of its nodes."""
+        if graph is self.model.graph:
+            return None
+        for function in self.model.functions.values():
+            for node in function.all_nodes():
+                if any(inner is graph for inner in subgraphs_of_node(node)):
+                    return function
+        return None
 
     @property
     def added(self) -> tuple[ir.Node, ...]:
@@ -203,12 +222,19 @@ class Rewriter:
         return node if not op_types or node.op_type in op_types else None
 
     def only_reader(self, value: ir.Value, *op_types: str) -> ir.Node | None:
-        """The one node that reads ``value``, if that is its only use and it is no graph output."""
+        """The one node that reads ``value``, if that is its only use and it is no graph output.
+
+        A node inside a subgraph, which may run never or several times, does not count.
+        """
         uses = tuple(value.uses())
         if len(uses) != 1 or value.is_graph_output():
             return None
-        node = uses[0].node
-        return node if not op_types or node.op_type in op_types else None
+        node, maker = uses[0].node, value.producer()
+        if node.graph is not (value.graph if maker is None else maker.graph):
+            return None
+        if not op_types:
+            return node
+        return node if node.op_type in op_types and node.domain in ("", "ai.onnx") else None
 
     # Answering
 
@@ -258,11 +284,52 @@ class Rewriter:
         site.added.append(node)
         return tuple(node.outputs)
 
+    def call(
+        self, function: ir.Function, *inputs: ir.Value | None, **attributes: AttrValue
+    ) -> tuple[ir.Value, ...]:
+        """Insert a call of a model-local function and return its outputs.
+
+        The function joins the model, unless one with its domain, name and overload is there.
+        """
+        self._admit(function)
+        outputs = self.ops(
+            function.name,
+            *inputs,
+            outputs=len(function.outputs),
+            domain=function.domain,
+            **attributes,
+        )
+        node = outputs[0].producer()
+        assert node is not None
+        node.overload = function.overload
+        return outputs
+
+    def _admit(self, function: ir.Function) -> None:
+        """Let the model know a function, and what that takes, until the rewrite is abandoned."""
+        model, undo, key = self.model, self._current.undo, function.identifier()
+        if key not in model.functions:
+            model.functions[key] = function
+            undo.append(lambda: model.functions.pop(key))
+        for imports in (self._imports, model.graph.opset_imports):
+            if function.domain not in imports:
+                imports[function.domain] = 1
+                undo.append(partial(imports.pop, function.domain))
+        old, needed = model.ir_version, 10 if function.overload else 8
+        if old < needed:
+            model.ir_version = needed
+            undo.append(lambda: setattr(model, "ir_version", old))
+
     def copy(self, node: ir.Node, *inputs: ir.Value | None, **changed: AttrValue) -> ir.Value:
         """Insert a copy of a one-output node with other inputs and some attributes changed."""
-        attributes: dict[str, AttrValue] = dict(node.attributes.items())
+        attributes: dict[str, AttrValue] = {
+            name: _own_graph(attribute) for name, attribute in node.attributes.items()
+        }
         attributes.update(changed)
-        return self.op(node.op_type, *(inputs or node.inputs), domain=node.domain, **attributes)
+        value = self.op(node.op_type, *(inputs or node.inputs), domain=node.domain, **attributes)
+        made = value.producer()
+        assert made is not None
+        made.overload = node.overload
+        return value
 
     def const(
         self,
@@ -312,12 +379,14 @@ class Rewriter:
 
     def begin(self, anchor: ir.Node, scope: Scope) -> None:
         """Start a rewrite at ``anchor``."""
-        self._site = _Site(anchor, scope, node_label(anchor), [], [], [])
+        self._site = _Site(anchor, scope, node_label(anchor), [], [], [], [])
 
     def abandon(self) -> None:
         """Take back what the current rewrite has inserted."""
         site = self._current
         site.scope.remove(reversed(site.added), safe=True)
+        for take_back in site.undo:
+            take_back()
         for value in site.constants:
             _drop_initializer(value)
         dropped = {id(value) for value in site.constants}
@@ -331,8 +400,10 @@ class Rewriter:
         graph outputs and reports keep seeing the same names.
         """
         site = self._current
+        if any(new in replaced for new in replaced.values()):
+            raise PassError(f"{site.label}: a value cannot replace another and be replaced itself")
         for node in site.added:
-            if any(value in replaced for value in node.inputs if value is not None):
+            if any(value in replaced for value in (*node.inputs, *inner_inputs(node))):
                 raise PassError(
                     f"{site.label}: the replacement reads a value it replaces, which makes a "
                     "cycle; the pass must rebuild the anchor with rw.copy"
@@ -340,18 +411,22 @@ class Rewriter:
         before = {old: old.name or "" for old in replaced}
         made_here = {id(out) for node in site.added for out in node.outputs}
         taken: set[int] = set()
+        heirs: list[ir.Value] = []
         for old, new in replaced.items():
-            if id(new) not in made_here or id(new) in taken:
-                if old.is_graph_output():
-                    new = self.op("Identity", new)
-                    made_here.add(id(new))
-                else:
+            if id(new) not in made_here or id(new) in taken or old.producer() is None:
+                if not old.is_graph_output():
                     convenience.replace_all_uses_with(old, new)
                     continue
+                new = self.op("Identity", new)
             taken.add(id(new))
+            heirs.append(old)
             _take_over(old, new)
-        removed = _remove_dead([old.producer() for old in replaced])
-        for old in replaced:
+        moved = {id(graph) for node in site.added for graph in subgraphs_of_node(node)}
+        removed = _remove_dead([old.producer() for old in replaced], moved)
+        _remove_dead(reversed(site.added), moved)
+        for value in (*replaced, *site.constants):
+            _drop_initializer(value)
+        for old in heirs:
             producer = old.producer()
             if producer is not None and producer.graph is not None:
                 old.name = self._fresh(f"{site.label}/replaced")
@@ -368,7 +443,7 @@ class Rewriter:
             node=site.label,
             op_type=site.anchor.op_type,
             inputs=tuple(inputs),
-            outputs=tuple(before.values()),
+            outputs=tuple(before[old] for old in heirs),
             added=tuple(node.name or "" for node in kept),
             removed=removed,
             graph="" if site.scope is self.model.graph else (site.scope.name or "subgraph"),
@@ -383,13 +458,11 @@ def _as_array(data: object, dtype: ir.DataType | np.dtype | type | None) -> np.n
     if dtype is not None:
         return np.asarray(data, dtype=dtype)
     array = np.asarray(data)
-    if isinstance(data, np.ndarray):
+    if isinstance(data, (np.ndarray, np.generic)):
         return array
-    if array.dtype.kind == "f":
-        return array.astype(np.float32)
     if array.dtype.kind in "iu" or array.size == 0:
         return array.astype(np.int64)
-    return array
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
 def _take_over(old: ir.Value, new: ir.Value) -> None:
@@ -407,8 +480,19 @@ def _take_over(old: ir.Value, new: ir.Value) -> None:
         new.meta.setdefault(key, item)
 
 
-def _remove_dead(candidates: Iterable[ir.Node | None]) -> tuple[str, ...]:
-    """Remove the given nodes if nothing reads them, then what only they read; return the names."""
+def _own_graph(attribute: ir.Attr) -> ir.Attr:
+    """The attribute, with a copy of the graph in it: two nodes must not share one."""
+    if attribute.is_ref() or attribute.type != ir.AttributeType.GRAPH:
+        return attribute
+    graph = attribute.as_graph().clone(allow_outer_scope_values=True)
+    return ir.AttrGraph(attribute.name, graph, doc_string=attribute.doc_string)
+
+
+def _remove_dead(candidates: Iterable[ir.Node | None], moved: Set[int]) -> tuple[str, ...]:
+    """Remove the given nodes if nothing reads them, then what only they read; return the names.
+
+    ``moved`` are the ids of subgraphs that have gone over to a new node.
+    """
     removed: list[str] = []
     queue = [node for node in candidates if node is not None]
     while queue:
@@ -417,6 +501,9 @@ def _remove_dead(candidates: Iterable[ir.Node | None]) -> tuple[str, ...]:
             continue
         read = [value for value in (*node.inputs, *inner_inputs(node)) if value is not None]
         removed.append(node_label(node))
+        for name, attribute in tuple(node.attributes.items()):
+            if any(id(graph) in moved for graph in subgraphs_of(attribute)):
+                del node.attributes[name]
         remove_nodes(node.graph, [node])
         for value in read:
             producer = value.producer()

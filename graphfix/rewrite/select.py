@@ -28,7 +28,7 @@ from graphfix.errors import PassError, PipelineError
 _CLAUSE = re.compile(
     r"(?P<key>op|name|k|attr\.\w+|in\d+|out\d+|rank\d+|dim\d+\.-?\d+)\s*(?P<sign>!?=)\s*(?P<value>.+)"
 )
-_VALUE_CALL = re.compile(r"(?P<side>ins?|outs?)(?P<port>\d+)?\((?P<nodes>.*)\)")
+_VALUE_CALL = re.compile(r"(?P<side>in|out)(?P<port>s|\d+)\((?P<nodes>.*)\)")
 
 Predicate = Callable[[ir.Node], bool]
 
@@ -126,11 +126,11 @@ def _ports(nodes: Sequence[ir.Node], call: re.Match[str], text: str) -> tuple[ir
         raise PassError(f"{text!r} selects no node")
     found: dict[ir.Value, None] = {}
     for node in nodes:
-        values = node.inputs if call["side"].startswith("in") else node.outputs
-        if call["side"] in ("ins", "outs"):
+        values = node.inputs if call["side"] == "in" else node.outputs
+        if call["port"] == "s":
             found.update((value, None) for value in values if value is not None)
         else:
-            found[_port(values, int(call["port"] or 0), text)] = None
+            found[_port(values, int(call["port"]), text)] = None
     return tuple(found)
 
 
@@ -177,7 +177,7 @@ def _numbers(text: str) -> frozenset[int]:
 
 def _predicate(key: str, text: str) -> Predicate:
     if key == "op":
-        choices = frozenset(text.split("|"))
+        choices = _choices(text)
         return lambda node: node.op_type in choices
     if key == "name":
         return lambda node: fnmatch.fnmatchcase(node.name or "", text)
@@ -200,7 +200,11 @@ def _op_and_port(text: str) -> tuple[frozenset[str], int | None]:
     ops, dot, port = text.partition(".")
     if dot and not port.isdigit():
         raise PipelineError(f"port {port!r} in {text!r} is not a number")
-    return frozenset(ops.split("|")), int(port) if dot else None
+    return _choices(ops), int(port) if dot else None
+
+
+def _choices(text: str) -> frozenset[str]:
+    return frozenset(choice.strip() for choice in text.split("|"))
 
 
 def _made_by(index: int, ops: frozenset[str], port: int | None) -> Predicate:
