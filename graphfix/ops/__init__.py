@@ -1,7 +1,19 @@
-"""Custom operators of the ATC dialect, each with a function that says what it computes."""
+"""Custom operators, each with a function that says what it computes."""
 
+from graphfix.ops.function_operator import FunctionOperator
 from graphfix.ops.insert import OPERATORS, call
 from graphfix.ops.offsets import pack_offsets
 from graphfix.ops.operator import Attribute, Call, Operator, Port
+from graphfix.ops.specialised import SpecialisedOperator
 
-__all__ = ["OPERATORS", "Attribute", "Call", "Operator", "Port", "call", "pack_offsets"]
+__all__ = [
+    "OPERATORS",
+    "Attribute",
+    "Call",
+    "FunctionOperator",
+    "Operator",
+    "Port",
+    "SpecialisedOperator",
+    "call",
+    "pack_offsets",
+]

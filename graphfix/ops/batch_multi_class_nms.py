@@ -6,20 +6,21 @@ import onnx_ir as ir
 
 from graphfix.errors import PassError
 from graphfix.ops.constants import constants
-from graphfix.ops.operator import Attribute, Call, Operator, Port, Shape
+from graphfix.ops.operator import Attribute, Call, Port, Shape
+from graphfix.ops.specialised import SpecialisedOperator
 
 _LOWEST = -3.4028234663852886e38
 """The lowest float32: the score of a box that is out of the race."""
 
 
-class BatchMultiClassNMS(Operator):
+class BatchMultiClassNMS(SpecialisedOperator):
     """Per image and class: greedy suppression among the boxes that score more than a threshold.
 
     A box takes part when ``score > score_threshold`` and its area is positive
-    (``box[2] > box[0]`` and ``box[3] > box[1]``). The best one is kept, and the others that overlap
-    it by more than ``iou_threshold`` are dropped, until ``max_size_per_class`` are kept. Of what all
-    classes keep, the ``max_total_size`` best are returned, best first; of equal scores the lower
-    class, then the lower box comes first. What is missing to ``max_total_size`` is zeros.
+    (``box[2] > box[0]`` and ``box[3] > box[1]``). The best one is kept, and the others that
+    overlap it by more than ``iou_threshold`` are dropped, until ``max_size_per_class`` are kept.
+    Of what all classes keep, the ``max_total_size`` best are returned, best first; of equal scores
+    the lower class, then the lower box comes first. What is missing to ``max_total_size`` is zeros.
 
     Memory: ``20 * B * C * N`` bytes for boxes and scores of every class.
     """
@@ -45,27 +46,27 @@ class BatchMultiClassNMS(Operator):
     def check(self, call: Call) -> None:
         """Refuse sizes and thresholds out of range."""
         for name in ("max_size_per_class", "max_total_size"):
-            if call.int(name) < 1:
-                raise PassError(f"{self.name}: {name} is {call.int(name)}; it must be positive")
-        if not 0 <= call.float("iou_threshold") <= 1:
-            raise PassError(
-                f"{self.name}: iou_threshold is {call.float('iou_threshold'):g}; it must be from 0 "
-                "to 1"
-            )
+            if call.attr_int(name) < 1:
+                raise PassError(
+                    f"{self.name}: {name} is {call.attr_int(name)}; it must be positive"
+                )
+        iou = call.attr_float("iou_threshold")
+        if not 0 <= iou <= 1:
+            raise PassError(f"{self.name}: iou_threshold is {iou:g}; it must be from 0 to 1")
 
-    def dtypes(self, call: Call) -> tuple[ir.DataType, ...]:
+    def output_dtypes(self, call: Call) -> tuple[ir.DataType, ...]:
         """The type of the inputs, and int32 for the count."""
-        return (call.dtype, call.dtype, call.dtype, ir.DataType.INT32)
+        return (*(self.dtype(call),) * 3, ir.DataType.INT32)
 
-    def shapes(self, call: Call, inputs: Sequence[Shape | None]) -> tuple[Shape, ...]:
+    def output_shapes(self, call: Call, inputs: Sequence[Shape | None]) -> tuple[Shape, ...]:
         """All but the batch is fixed by ``max_total_size``."""
         batch = (inputs[1] or inputs[0] or (None,))[0]
-        total = call.int("max_total_size")
+        total = call.attr_int("max_total_size")
         return ((batch, total, 4), (batch, total), (batch, total), (batch,))
 
     def body(self, call: Call) -> str:
         """One image per image and class for NonMaxSuppression, then TopK over what it keeps."""
-        total = call.int("max_total_size")
+        total = call.attr_int("max_total_size")
         fixed = constants(
             {
                 "zero": 0,
@@ -87,9 +88,9 @@ class BatchMultiClassNMS(Operator):
                 "filler": (0, 0, 0, total),
                 "total": (total,),
                 "total_column": (total, 1),
-                "per_class": call.int("max_size_per_class"),
-                "iou": call.float("iou_threshold"),
-                "threshold": call.float("score_threshold"),
+                "per_class": call.attr_int("max_size_per_class"),
+                "iou": call.attr_float("iou_threshold"),
+                "threshold": call.attr_float("score_threshold"),
             }
         )
         return f"""

@@ -7,16 +7,18 @@ import onnx_ir as ir
 
 from graphfix.errors import PassError
 from graphfix.ops.constants import constants
-from graphfix.ops.operator import Attribute, Call, Operator, Port, Shape
+from graphfix.ops.operator import Attribute, Call, Port, Shape
+from graphfix.ops.specialised import SpecialisedOperator
 
 
-class DeformableConv2D(Operator):
+class DeformableConv2D(SpecialisedOperator):
     """Deformable convolution, version 2 (Zhu et al. 2018); with a mask of ones it is version 1.
 
     ``offsets`` holds for every output point, deformable group ``g`` and kernel position
-    ``k = row * kernel_width + column`` three numbers in the order *all x, all y, all masks*: channel
-    ``(part * deformable_groups + g) * kernel_height * kernel_width + k`` with part 0 for x, 1 for y
-    and 2 for the mask. Exporters have other orders: see :mod:`graphfix.ops.offsets`.
+    ``k = row * kernel_width + column`` three numbers, in the order *all x, all y, all masks*:
+    channel ``(part * deformable_groups + g) * kernel_height * kernel_width + k``, where part is 0
+    for x, 1 for y and 2 for the mask. Exporters have other orders: see
+    :mod:`graphfix.ops.offsets`.
 
     Memory: each of the four corners takes ``N * C * kh * kw * Ho * Wo`` floats, two or three such
     tensors live at a time.
@@ -50,7 +52,7 @@ class DeformableConv2D(Operator):
             ("pads", (1, 2, 4), 0),
             ("dilations", (1, 2), 1),
         ):
-            values = call.ints(name)
+            values = call.attr_ints(name)
             if len(values) not in lengths or min(values) < lowest:
                 counts = " or ".join(str(length) for length in lengths)
                 raise PassError(
@@ -58,12 +60,14 @@ class DeformableConv2D(Operator):
                     f"least {lowest}"
                 )
         for name in ("groups", "deformable_groups"):
-            if call.int(name) < 1:
-                raise PassError(f"{self.name}: {name} is {call.int(name)}; it must be positive")
+            if call.attr_int(name) < 1:
+                raise PassError(
+                    f"{self.name}: {name} is {call.attr_int(name)}; it must be positive"
+                )
         if call.attributes["data_format"] != "NCHW":
             raise PassError(f"{self.name}: data_format must be 'NCHW'")
 
-    def shapes(self, call: Call, inputs: Sequence[Shape | None]) -> tuple[Shape, ...]:
+    def output_shapes(self, call: Call, inputs: Sequence[Shape | None]) -> tuple[Shape, ...]:
         """Batch and size from the offsets, channels from the weight."""
         offsets = inputs[2] or (None,) * 4
         weight = inputs[1] or (None,) * 4
@@ -71,7 +75,7 @@ class DeformableConv2D(Operator):
 
     def body(self, call: Call) -> str:
         """Gather the four neighbours of every sampling point, weigh, and convolve 1 by 1."""
-        top, left, bottom, right = _sides(call.ints("pads"))
+        top, left, bottom, right = _sides(call.attr_ints("pads"))
         fixed = constants(
             {
                 "none": (),
@@ -85,11 +89,11 @@ class DeformableConv2D(Operator):
                 "minus1": (-1,),
                 "float_one": 1.0,
                 "outside": -2.0,
-                "strides": _pair(call.ints("strides")),
-                "dilations": _pair(call.ints("dilations")),
+                "strides": _pair(call.attr_ints("strides")),
+                "dilations": _pair(call.attr_ints("dilations")),
                 "begin": (top, left),
                 "both_pads": (top + bottom, left + right),
-                "groups": (call.int("deformable_groups"),),
+                "groups": (call.attr_int("deformable_groups"),),
                 "parts": (3,),
                 "column": (-1, 1),
                 "row": (1, -1),
@@ -116,7 +120,7 @@ class DeformableConv2D(Operator):
             o = Gather <axis = 0> (weight_shape, i0)
             flat_shape = Concat <axis = 0> (o, minus1, kernel_1x1)
             flat_weight = Reshape (weight, flat_shape)
-            y = Conv <group = {call.int("groups")}> (columns, flat_weight{bias})
+            y = Conv <group = {call.attr_int("groups")}> (columns, flat_weight{bias})
         """
 
 

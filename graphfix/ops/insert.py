@@ -10,9 +10,10 @@ from graphfix.ops.deformable_conv2d import DeformableConv2D
 from graphfix.ops.operator import Call, Operator, Shape
 from graphfix.ops.psroi_pooling import PSROIPooling
 from graphfix.ops.roi_extractor import RoiExtractor
+from graphfix.ops.specialised import SpecialisedOperator
 from graphfix.rewrite import Rewriter
 
-OPERATORS: Mapping[str, Operator] = {
+OPERATORS: Mapping[str, SpecialisedOperator] = {
     operator.name: operator
     for operator in (BatchMultiClassNMS(), DeformableConv2D(), PSROIPooling(), RoiExtractor())
 }
@@ -38,37 +39,27 @@ def call(
     given = list(inputs)
     while given and given[-1] is None:
         given.pop()
-    what = Call(rw.opset, _dtype(operator, given), len(given), operator.read(attributes))
-    _check_inputs(operator, what, given)
-    function = operator.function(what)
-    outputs = rw.call(function, *given, **what.attributes)
-    shapes = operator.shapes(what, [_shape(value) for value in given])
-    for value, dtype, shape in zip(outputs, operator.dtypes(what), shapes, strict=True):
-        value.type = ir.TensorType(dtype)
-        value.shape = ir.Shape(shape)
+    what = Call(
+        rw.opset,
+        tuple(value.dtype if value is not None else None for value in given),
+        operator.read(attributes),
+    )
+    _check_inputs(operator, given)
+    outputs = rw.call(operator.function(what), *given, **what.attributes)
+    shapes = operator.output_shapes(what, [_shape(value) for value in given])
+    for value, dtype, shape in zip(outputs, operator.output_dtypes(what), shapes, strict=True):
+        value.type = ir.TensorType(dtype) if dtype is not None else None
+        value.shape = ir.Shape(shape) if shape is not None else None
     return outputs
 
 
-def _dtype(operator: Operator, given: Sequence[ir.Value | None]) -> ir.DataType:
-    dtypes = {value.dtype for value in given if value is not None}
-    known = {dtype for dtype in dtypes if dtype is not None}
-    if not known:
-        raise PassError(f"{operator.name}: the element type of its inputs is not known")
-    if len(known) > 1:
-        names = " and ".join(sorted(dtype.name.lower() for dtype in known))
-        raise PassError(f"{operator.name}: all inputs must have one element type, not {names}")
-    return known.pop()
-
-
-def _check_inputs(operator: Operator, what: Call, given: Sequence[ir.Value | None]) -> None:
+def _check_inputs(operator: Operator, given: Sequence[ir.Value | None]) -> None:
     needed = [port for port in operator.inputs if not port.optional]
-    if len(given) < len(needed):
-        names = ", ".join(port.name for port in needed)
-        raise PassError(f"{operator.name} has {len(given)} inputs; it needs {names}")
-    names_inside = operator.input_names(what)
-    if len(given) > len(names_inside):
-        raise PassError(f"{operator.name} has {len(given)} inputs; it takes {len(names_inside)}")
-    for name, value in zip(names_inside, given, strict=True):
+    names = operator.input_names(len(given))
+    if len(given) < len(needed) or len(given) > len(names):
+        wanted = ", ".join(port.name for port in operator.inputs)
+        raise PassError(f"{operator.name} has {len(given)} inputs; it takes {wanted}")
+    for name, value in zip(names, given, strict=True):
         if value is None:
             raise PassError(f"{operator.name}: the input {name} is missing")
 

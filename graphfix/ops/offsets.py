@@ -1,8 +1,8 @@
 """Offsets of deformable convolutions, from the orders exporters write to the one ATC reads.
 
-torchvision, mmcv and the ONNX operator DeformConv interleave: channel
-``2 * (group * kernel_height * kernel_width + k)`` is the y and the next one the x of kernel position
-``k``, and masks come apart. DeformableConv2D wants all x, then all y, then all masks.
+torchvision, mmcv and the ONNX operator DeformConv interleave: channel ``2 * p`` is the y and
+channel ``2 * p + 1`` the x of position ``p = group * kernel_height * kernel_width + k``, and masks
+come apart. DeformableConv2D wants all x, then all y, then all masks.
 """
 
 import numpy as np

@@ -6,10 +6,11 @@ import onnx_ir as ir
 
 from graphfix.errors import PassError
 from graphfix.ops.constants import constants
-from graphfix.ops.operator import Attribute, Call, Operator, Port, Shape
+from graphfix.ops.operator import Attribute, Call, Port, Shape
+from graphfix.ops.specialised import SpecialisedOperator
 
 
-class PSROIPooling(Operator):
+class PSROIPooling(SpecialisedOperator):
     """Position-sensitive pooling of R-FCN (Dai et al. 2016), as in its Caffe layer.
 
     Corners are rounded to integers, half to even. A region begins at ``round(x1) * spatial_scale``
@@ -36,24 +37,24 @@ class PSROIPooling(Operator):
 
     def check(self, call: Call) -> None:
         """Refuse what the NPU's operator refuses."""
-        if call.int("output_dim") < 1:
+        if call.attr_int("output_dim") < 1:
             raise PassError(f"{self.name}: output_dim must be positive")
-        if not 0 < call.int("group_size") < 128:
+        if not 0 < call.attr_int("group_size") < 128:
             raise PassError(f"{self.name}: group_size must be from 1 to 127")
-        if call.float("spatial_scale") <= 0:
+        if call.attr_float("spatial_scale") <= 0:
             raise PassError(f"{self.name}: spatial_scale must be above 0")
 
-    def shapes(self, call: Call, inputs: Sequence[Shape | None]) -> tuple[Shape, ...]:
+    def output_shapes(self, call: Call, inputs: Sequence[Shape | None]) -> tuple[Shape, ...]:
         """The number of regions is that of all batches."""
         rois = inputs[1] or (None, None, None)
         known = rois[0] is not None and rois[2] is not None
         count = rois[0] * rois[2] if rois[0] is not None and rois[2] is not None else None
-        group = call.int("group_size")
-        return ((count if known else None, call.int("output_dim"), group, group),)
+        group = call.attr_int("group_size")
+        return ((count if known else None, call.attr_int("output_dim"), group, group),)
 
     def body(self, call: Call) -> str:
         """Sums over rectangles as differences of a running sum, in float64."""
-        group, depth = call.int("group_size"), call.int("output_dim")
+        group, depth = call.attr_int("group_size"), call.attr_int("output_dim")
         fixed = constants(
             {
                 "i0": (0,),
@@ -77,7 +78,7 @@ class PSROIPooling(Operator):
                 "bin_numbers": tuple(range(group * group)),
                 "starts": tuple(float(i) for i in range(group)),
                 "ends": tuple(float(i + 1) for i in range(group)),
-                "scale": call.float("spatial_scale"),
+                "scale": call.attr_float("spatial_scale"),
                 "groups": float(group),
                 "smallest": 0.1,
                 "float_zero": 0.0,

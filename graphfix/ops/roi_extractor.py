@@ -6,10 +6,11 @@ import onnx_ir as ir
 
 from graphfix.errors import PassError
 from graphfix.ops.constants import constants
-from graphfix.ops.operator import OLDEST_OPSET, Attribute, AttrValue, Call, Operator, Port, Shape
+from graphfix.ops.operator import Attribute, AttrValue, Call, Port, Shape
+from graphfix.ops.specialised import OLDEST_OPSET, SpecialisedOperator
 
 
-class RoiExtractor(Operator):
+class RoiExtractor(SpecialisedOperator):
     """What mmdetection's ``SingleRoIExtractor`` computes with RoIAlign and average pooling.
 
     A region ``[image, x1, y1, x2, y2]`` belongs to level
@@ -47,9 +48,9 @@ class RoiExtractor(Operator):
         Attribute("aligned", ir.AttributeType.INT, "1: coordinates are shifted by -0.5", 1),
     )
 
-    def input_names(self, call: Call) -> tuple[str, ...]:
+    def input_names(self, count: int) -> tuple[str, ...]:
         """All inputs but the last are features."""
-        return (*(f"features_{level}" for level in range(call.inputs - 1)), "rois")
+        return (*(f"features_{level}" for level in range(count - 1)), "rois")
 
     def min_opset(self, attributes: Mapping[str, AttrValue]) -> int:
         """RoiAlign below 16 widens regions to one cell, as is right for ``aligned=0`` only."""
@@ -57,34 +58,38 @@ class RoiExtractor(Operator):
 
     def check(self, call: Call) -> None:
         """Refuse levels without a scale and what NPU kernels refuse."""
-        levels, scales = call.inputs - 1, call.floats("spatial_scale")
+        levels, scales = call.inputs - 1, call.attr_floats("spatial_scale")
         if levels < 1 or levels != len(scales):
             raise PassError(
                 f"{self.name}: spatial_scale has {len(scales)} entries for {levels} features"
             )
         if call.attributes["pool_mode"] != "avg":
             raise PassError(f"{self.name}: pool_mode must be 'avg'")
-        if call.int("aligned") not in (0, 1):
-            raise PassError(f"{self.name}: aligned is {call.int('aligned')}; it must be 0 or 1")
+        if call.attr_int("aligned") not in (0, 1):
+            raise PassError(
+                f"{self.name}: aligned is {call.attr_int('aligned')}; it must be 0 or 1"
+            )
         for name, lowest in (
             ("finest_scale", 1),
             ("pooled_height", 1),
             ("pooled_width", 1),
             ("sample_num", 0),
         ):
-            if call.int(name) < lowest:
+            if call.attr_int(name) < lowest:
                 raise PassError(
-                    f"{self.name}: {name} is {call.int(name)}; it must be at least {lowest}"
+                    f"{self.name}: {name} is {call.attr_int(name)}; it must be at least {lowest}"
                 )
-        if min(scales) <= 0 or call.float("roi_scale_factor") < 0:
+        if min(scales) <= 0 or call.attr_float("roi_scale_factor") < 0:
             raise PassError(
                 f"{self.name}: spatial_scale must be above 0, roi_scale_factor not below"
             )
 
-    def shapes(self, call: Call, inputs: Sequence[Shape | None]) -> tuple[Shape, ...]:
+    def output_shapes(self, call: Call, inputs: Sequence[Shape | None]) -> tuple[Shape, ...]:
         """Regions from ``rois``, channels from the features."""
         rois, features = inputs[-1] or (None,), inputs[0] or (None, None)
-        return ((rois[0], features[1], call.int("pooled_height"), call.int("pooled_width")),)
+        return (
+            (rois[0], features[1], call.attr_int("pooled_height"), call.attr_int("pooled_width")),
+        )
 
     def body(self, call: Call) -> str:
         """RoiAlign per level on the regions of that level, put back into their order."""
@@ -100,9 +105,9 @@ class RoiExtractor(Operator):
             "x2_at": (2,),
             "y2_at": (3,),
             "half": 0.5,
-            "finest": float(call.int("finest_scale")),
+            "finest": float(call.attr_int("finest_scale")),
             "little": 1e-6,
-            "factor": call.float("roi_scale_factor"),
+            "factor": call.attr_float("roi_scale_factor"),
         }
         numbers.update({f"bound_{level}": float(2**level) for level in range(1, levels)})
         text = [constants(numbers), _REGIONS]
@@ -111,7 +116,7 @@ class RoiExtractor(Operator):
             return "\n".join(text)
         text.append(_SIZES)
         corners = "corners"
-        if call.float("roi_scale_factor") > 0:
+        if call.attr_float("roi_scale_factor") > 0:
             text.append(_SCALED)
             corners = "scaled"
         for level in range(levels):
@@ -143,13 +148,15 @@ class RoiExtractor(Operator):
 def _align(call: Call, level: int, corners: str, image: str, result: str) -> str:
     mode = ""
     if call.opset >= 16:
-        name = "half_pixel" if call.int("aligned") else "output_half_pixel"
+        name = "half_pixel" if call.attr_int("aligned") else "output_half_pixel"
         mode = f', coordinate_transformation_mode = "{name}"'
+    height, width = call.attr_int("pooled_height"), call.attr_int("pooled_width")
     return f"""
-        {result} = RoiAlign <mode = "avg", sampling_ratio = {call.int("sample_num")},
-            output_height = {call.int("pooled_height")}, output_width = {call.int("pooled_width")},
-            spatial_scale = {call.floats("spatial_scale")[level]!r}{mode}>
-            (features_{level}, {corners}, {image})
+        {result} = RoiAlign <
+            mode = "avg", sampling_ratio = {call.attr_int("sample_num")},
+            output_height = {height}, output_width = {width},
+            spatial_scale = {call.attr_floats("spatial_scale")[level]!r}{mode}
+        > (features_{level}, {corners}, {image})
     """
 
 
