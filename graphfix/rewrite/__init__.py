@@ -2,6 +2,7 @@
 
 from graphfix.rewrite.base import Pass, PassContext, Target
 from graphfix.rewrite.constants import constant_array, constant_tensor
+from graphfix.rewrite.graphsurgeon import GraphSurgeonPass
 from graphfix.rewrite.pattern import Op, Operand, Pattern
 from graphfix.rewrite.records import PassResult, Rewrite, Skip, SkipRecord
 from graphfix.rewrite.rewrite_pass import Replacement, RewritePass, scopes
@@ -10,6 +11,7 @@ from graphfix.rewrite.select import Expect, Selector, select_values
 
 __all__ = [
     "Expect",
+    "GraphSurgeonPass",
     "Op",
     "Operand",
     "Pass",
