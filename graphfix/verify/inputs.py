@@ -88,13 +88,11 @@ def _bounded(found: ModelInput, value: ir.Value, functions: Functions) -> ModelI
     assert found.spec.dtype is not None
     integral = "int" in found.spec.dtype
     limits: list[Limit] = []
-    low: list[int] = []
-    high: list[int] = []
+    low: list[float] = []
+    high: list[float] = []
     mask = "mask" in found.spec.name.lower()
     for node, port, cast in _readers(value, functions):
-        if not (integral or cast):
-            continue
-        demand = _demand(node, port)
+        demand = _demand(node, port) if integral or cast else _float_demand(node, port)
         if demand is None:
             continue
         if demand.fixed is not None:
@@ -122,6 +120,8 @@ _CARRIERS = frozenset(
 )  # fmt: skip
 """Operators that hand on the values of input 0 (of every input for Concat)."""
 
+_CHOICES = frozenset({("Where", 1), ("Where", 2)})
+
 
 def _readers(value: ir.Value, functions: Functions) -> Iterator[tuple[ir.Node, int, bool]]:
     """Every node and port the values reach unchanged, and whether a Cast to integer came before."""
@@ -136,9 +136,11 @@ def _readers(value: ir.Value, functions: Functions) -> Iterator[tuple[ir.Node, i
                 if id(inner) not in seen:
                     seen.add(id(inner))
                     queue.append((inner, cast))
-            if node.domain not in ("", "ai.onnx") or node.op_type not in _CARRIERS:
+            if node.domain not in ("", "ai.onnx"):
                 continue
-            if port != 0 and node.op_type != "Concat":
+            if node.op_type not in _CARRIERS and (node.op_type, port) not in _CHOICES:
+                continue
+            if port != 0 and node.op_type != "Concat" and (node.op_type, port) not in _CHOICES:
                 continue
             now_cast = cast or (node.op_type == "Cast" and _casts_to_integer(node))
             for output in node.outputs:
@@ -166,8 +168,8 @@ def _inner(node: ir.Node, port: int, functions: Functions) -> Iterator[ir.Value]
 @dataclass(frozen=True)
 class _Demand:
     limits: tuple[Limit, ...] = ()
-    low: int = 0
-    high: int | None = None
+    low: float = 0
+    high: float | None = None
     fixed: tuple[int, ...] | None = None
 
 
@@ -187,6 +189,15 @@ def _demand(node: ir.Node, port: int) -> _Demand | None:
     if kind == "OneHot" and port == 0:
         depth = constant_array(node.inputs[1])
         return _Demand(((int(depth.reshape(-1)[0]) if depth is not None else 2, -1),))
+    if (kind, port) == ("RotaryEmbedding", 3):
+        return _Demand(((_dim(node.inputs[1], 0), -1),))
+    if (kind, port) == ("Split", 1):
+        axis = _int(node, "axis", 0)
+        sizes = [_dim(output, axis) for output in node.outputs]
+        known = tuple(size for size in sizes if isinstance(size, int))
+        return _Demand(fixed=known) if len(known) == len(sizes) else None
+    if (kind, port) in _AXES or (kind.startswith("Reduce") and port == 1):
+        return _Demand(fixed=tuple(range(16)))
     if (kind, port) in (("Reshape", 1), ("Expand", 1), ("Resize", 3)):
         wanted = _static(node.outputs[0])
         if kind == "Reshape" or wanted is not None:
@@ -196,6 +207,13 @@ def _demand(node: ir.Node, port: int) -> _Demand | None:
         low, high = _SMALL[kind, port]
         return _Demand(low=low, high=high)
     return None
+
+
+def _float_demand(node: ir.Node, port: int) -> _Demand | None:
+    if node.domain not in ("", "ai.onnx") or (node.op_type, port) not in _FLOATS:
+        return None
+    low, high = _FLOATS[node.op_type, port]
+    return _Demand(low=low, high=high)
 
 
 _LENGTHS: Mapping[tuple[str, int], tuple[str, int]] = {
@@ -214,6 +232,9 @@ _INDEXED: Mapping[tuple[str, int], int] = {
     ("ScatterElements", 1): 0,
     ("TensorScatter", 2): -2,
     ("ArrayFeatureExtractor", 1): -1,
+    ("NegativeLogLikelihoodLoss", 1): 1,
+    ("SoftmaxCrossEntropyLoss", 1): 1,
+    ("RoiAlign", 2): 0,
 }
 """Default axis of the table for every operator and port that indexes along one axis."""
 
@@ -226,13 +247,12 @@ _SMALL: Mapping[tuple[str, int], tuple[int, int]] = {
     ("Loop", 0): (1, 4),
     ("Slice", 1): (0, 0),
     ("Slice", 2): (1, 8),
-    ("Slice", 3): (0, 0),
     ("Slice", 4): (1, 2),
     ("Pad", 1): (0, 2),
     ("OneHot", 1): (2, 8),
-    ("Unsqueeze", 1): (0, 0),
-    ("Squeeze", 1): (0, 0),
     ("CumSum", 1): (0, 0),
+    ("CumProd", 1): (0, 0),
+    ("DFT", 2): (1, 1),
     ("NonMaxSuppression", 2): (1, 10),
     ("Mod", 1): (1, 9),
     ("Div", 1): (1, 9),
@@ -242,6 +262,20 @@ _SMALL: Mapping[tuple[str, int], tuple[int, int]] = {
     ("Trilu", 1): (-1, 1),
 }
 """Values every model accepts at ports that take counts, sizes, axes, exponents and divisors."""
+
+_AXES = frozenset({("Slice", 3), ("Squeeze", 1), ("Unsqueeze", 1)})
+"""Ports that take a list of different axes."""
+
+_FLOATS: Mapping[tuple[str, int], tuple[float, float]] = {
+    ("Dropout", 1): (0.0, 0.5),
+    ("Resize", 2): (0.5, 2.0),
+    ("Upsample", 1): (1.0, 2.0),
+    ("NonMaxSuppression", 3): (0.0, 1.0),
+    ("NonMaxSuppression", 4): (0.0, 1.0),
+    ("BatchNormalization", 4): (0.1, 2.0),
+    ("OneHot", 1): (2.0, 8.0),
+}
+"""Ranges of floats that are ratios, scales, thresholds and variances."""
 
 _SHAPING = frozenset(
     {

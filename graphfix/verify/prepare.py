@@ -65,12 +65,29 @@ def prepare(
         [item.spec for item in inputs],
         shapes=shapes,
         dims=dims,
-        runs=lambda binding: runner.works(make_feed(inputs, binding, "normal", seed)),
+        runs=lambda binding: any(
+            runner.works(make_feed(inputs, binding, kind, seed)) for kind in _ORDINARY
+        ),
     )
     if not chosen:
         return Prepared(blocked=f"onnxruntime cannot run the model: {runner.first_failure}")
-    feeds = [make_feed(inputs, *job) for job in plan(chosen, seed)] if inputs else [NO_FEEDS]
+    feeds = _feeds(runner, inputs, chosen, seed) if inputs else [NO_FEEDS]
     return _judge(runner, feeds, inputs, chosen, bool(inputs), _one_size(inputs, chosen), seed)
+
+
+_ORDINARY = ("normal", "positive", "uniform")
+"""Kinds of feeds that may stand for ordinary numbers, in order of preference."""
+
+
+def _feeds(
+    runner: "_Runner", inputs: Sequence[ModelInput], chosen: Sequence[Binding], seed: int
+) -> list[FeedSet]:
+    """The planned feeds; signed numbers give way to positive ones where a model refuses them."""
+    kind = next(
+        (k for k in _ORDINARY if runner.works(make_feed(inputs, chosen[0], k, seed))), "normal"
+    )
+    jobs = plan(chosen, seed)
+    return [make_feed(inputs, b, kind if v == "normal" else v, s) for b, v, s in jobs]
 
 
 NO_FEEDS = FeedSet("no inputs", {})
