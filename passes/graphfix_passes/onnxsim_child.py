@@ -4,6 +4,7 @@ Run as a script in a folder with ``before.onnx``; the one argument is JSON with 
 Writes ``after.onnx``, or exits with one line about an optimizer that onnxsim does not know.
 """
 
+import inspect
 import json
 import sys
 
@@ -13,19 +14,25 @@ def main(text: str) -> None:
     options = json.loads(text)
     # Optional for onnxsim (it prints symbolic costs with it) and most of its start-up time.
     sys.modules["sympy"] = None  # type: ignore[assignment]  # how Python hides a module
+    import onnx
     import onnxsim
     from onnxsim.onnx_simplifier import C
 
-    onnxsim.simplify(
+    # onnxsim 0.8 writes the file itself, with weights beside it; 0.7, the last one for Python 3.10,
+    # hands the model over.
+    writes = "output_path" in inspect.signature(onnxsim.simplify).parameters
+    new_options = {"output_path": "after.onnx", "certify": False} if writes else {}
+    model, _ = onnxsim.simplify(
         "before.onnx",
-        output_path="after.onnx",
         perform_optimization=options["optimization"],
-        skipped_optimizers=options["skipped"],
+        skipped_optimizers=[*options["foreign"], *options["skipped"]],
         skip_constant_folding=not options["folding"],
         skip_shape_inference=not options["shape_inference"],
         tensor_size_threshold=f"{options['fold_limit']}B",
-        certify=False,
+        **new_options,
     )
+    if not writes:
+        onnx.save(model, "after.onnx", save_as_external_data=True)
     known = C._list_optimizers()  # complete only after a run
     unknown = [name for name in options["skipped"] if name not in known]
     if unknown:

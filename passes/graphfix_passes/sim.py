@@ -132,7 +132,8 @@ class Sim(Pass):
             "optimization": not self.skip_optimization,
             "folding": not self.skip_folding,
             "shape_inference": not self.skip_shape_inference,
-            "skipped": [*_FOREIGN_FUSIONS, *self.skip],
+            "foreign": _FOREIGN_FUSIONS,
+            "skipped": self.skip,
             "fold_limit": self.fold_limit,
         }
 
