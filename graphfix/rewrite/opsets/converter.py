@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Exact
 from graphfix.errors import PassError
+from graphfix.model.io import paused_gc
 from graphfix.rewrite.base import PassContext
 from graphfix.rewrite.opsets import schemas
 from graphfix.rewrite.opsets.compatible import COMPATIBLE, OTHER_KERNEL
@@ -190,9 +191,10 @@ def convert(
         if opset == to or adapters is None:
             continue
         walk = _Walk(rw, scope, to, adapters, refused)
-        for node in list(scope):
-            if node.domain == "" and schemas.changes(node.op_type, *sorted((opset, to))):
-                rewrites.extend(walk.carry(node, opset))
+        with paused_gc():
+            for node in list(scope):
+                if node.domain == "" and schemas.changes(node.op_type, *sorted((opset, to))):
+                    rewrites.extend(walk.carry(node, opset))
     if refused:
         raise PassError(_refusal(refused, to))
     for imports in (
