@@ -40,7 +40,7 @@ def outputs(path: Path, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def opset_of(path: Path) -> int:
     model = onnx.load(path)
-    return next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
+    return int(next(i.version for i in model.opset_import if i.domain in ("", "ai.onnx")))
 
 
 @pytest.mark.parametrize("source", [DIRECT, PLACEHOLDER], ids=["direct", "placeholder"])
