@@ -497,7 +497,7 @@ def _remove_dead(candidates: Iterable[ir.Node | None], moved: Set[int]) -> tuple
     queue = [node for node in candidates if node is not None]
     while queue:
         node = queue.pop()
-        if node.graph is None or any(out.uses() or out.is_graph_output() for out in node.outputs):
+        if node.graph is None or any(_is_read(out) or out.is_graph_output() for out in node.outputs):
             continue
         read = [value for value in (*node.inputs, *inner_inputs(node)) if value is not None]
         removed.append(node_label(node))
@@ -514,9 +514,14 @@ def _remove_dead(candidates: Iterable[ir.Node | None], moved: Set[int]) -> tuple
     return tuple(removed)
 
 
+def _is_read(value: ir.Value) -> bool:
+    """Whether any node reads ``value``; ``value.uses()`` would copy all of its uses to tell."""
+    return bool(value._uses)
+
+
 def _drop_initializer(value: ir.Value) -> None:
     """Remove an initializer that nothing reads and that is no input or output of its graph."""
-    if not value.is_initializer() or value.uses():
+    if not value.is_initializer() or _is_read(value):
         return
     if value.is_graph_input() or value.is_graph_output():
         return
