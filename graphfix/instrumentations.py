@@ -10,16 +10,30 @@ import onnx_ir as ir
 from graphfix.errors import NumericsError, PassCrash, PassError
 from graphfix.manager import Observer, Step
 from graphfix.model import save
-from graphfix.verify import Status, Verification, Verifier, save_reproducer, structure
+from graphfix.verify import (
+    Status,
+    Verification,
+    Verifier,
+    problems,
+    save_reproducer,
+    structure,
+)
 
 
 class CheckStructure(Observer):
-    """Holds every pass to a valid graph."""
+    """Holds every pass to a valid graph; what was wrong at the start is no pass's fault."""
+
+    def __init__(self) -> None:
+        self._known: tuple[str, ...] = ()
+
+    def start(self, model: ir.Model) -> None:
+        """Remember what is wrong with the source."""
+        self._known = problems(model)
 
     def after(self, step: Step) -> None:
         """Raise ``StructureError`` when the pass left an invalid graph."""
         assert step.result is not None
-        structure(step.result.model)
+        structure(step.result.model, known=self._known)
 
     def finish(self, model: ir.Model) -> None:
         """The last pass was checked already."""

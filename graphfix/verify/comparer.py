@@ -11,7 +11,7 @@ from graphfix.contract import Close, Contract, InRange
 from graphfix.verify.compare import OutputComparison, compare, worst
 from graphfix.verify.dtypes import double, dtype_of, is_inexact
 from graphfix.verify.feeds import FeedSet, is_constant
-from graphfix.verify.noise import MORE_RUNS, RUNS, Noise, hopeless, noise_of, noisy_runs
+from graphfix.verify.noise import MORE_RUNS, NEAR, RUNS, Noise, hopeless, noise_of, noisy_runs
 from graphfix.verify.tolerance import Tolerance, base, scale, tolerance
 from graphfix.verify.verification import Status, Verification
 
@@ -101,29 +101,34 @@ class Comparer:
         """Compare what failed again with the noise: measured roughly, then well if need be."""
         values = tuple(dict.fromkeys(names.values()))
         moved: dict[tuple[str, int], list[Any]] = {}
+        open_ = [pair for pair, one in found.items() if not one.passed and one.index is not None]
         for seeds in (range(RUNS), range(RUNS, MORE_RUNS)):
-            failed = [pair for pair, one in found.items() if not one.passed]
-            at = sorted({pair.k for pair in failed})
-            if not failed:
+            at = sorted({pair.k for pair in open_})
+            if not at:
                 return
             for run in noisy_runs(reference(), [self.feeds[k] for k in at], values, seeds):
                 for k, outputs in zip(at, run, strict=True):
-                    for value in values if outputs is not None else ():
-                        moved.setdefault((value, k), []).append((outputs or {}).get(value))
-            for pair in failed:
-                samples = moved.get((names[pair.name], pair.k), [])
-                noise = noise_of(pair.before, samples, self._tolerance(pair))
-                if noise is None:
-                    continue
-                again = self._compare(pair, noise)
-                if again.passed:
-                    found[pair] = replace(again, conclusive=noise.conclusive)
-                elif (
-                    self.rtol is None
-                    and self.atol is None
-                    and hopeless(pair.before, pair.after, samples, self._tolerance(pair))
-                ):
-                    found[pair] = replace(again, passed=True, why="", conclusive=False)
+                    for value, array in (outputs or {}).items():
+                        moved.setdefault((value, k), []).append(array)
+            for pair in open_:
+                found[pair] = self._judge(pair, found[pair], moved.get((names[pair.name], pair.k)))
+            open_ = [p for p in open_ if not found[p].passed and found[p].severity <= NEAR]
+
+    def _judge(
+        self, pair: "_Pair", one: OutputComparison, moved: Sequence[Any] | None
+    ) -> OutputComparison:
+        """The comparison with the noise that ``moved`` shows."""
+        allowed = self._tolerance(pair)
+        noise = noise_of(pair.before, moved or (), allowed)
+        if noise is None:
+            return one
+        again = self._compare(pair, noise)
+        if again.passed:
+            return replace(again, conclusive=noise.conclusive)
+        limited = self.rtol is not None or self.atol is not None
+        if not limited and hopeless(pair.before, pair.after, moved or (), allowed):
+            return replace(again, passed=True, why="", conclusive=False)
+        return again
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,9 @@ RUNS = 3
 MORE_RUNS = 9
 """Runs before a difference is called a failure: a few miss the tail of what noise can do."""
 
+NEAR = 30.0
+"""Differences beyond this many times what the first runs allow are not given the further ones."""
+
 MARGIN = 8.0
 """Times the largest movement seen in ``RUNS`` runs that reordered arithmetic is allowed. A
 contract with a wider ``rtol`` than the dtype's gets as many times more."""

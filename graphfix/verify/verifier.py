@@ -53,10 +53,13 @@ class Verifier:
         self._state = State()
         self._previous = (self._prepared, self._state)
         self._failing: FeedSet | None = None
+        self._checked: ir.Model | None = None
+        """The model of the last check, when ``_state`` holds its outputs."""
 
     @property
     def failing_feeds(self) -> FeedSet | None:
-        """Feeds of the model before the last checked pass, on which its failure shows."""
+        """Feeds on which the last failure shows: of the model before the pass that was checked, or
+        of the original when the pipeline as a whole has failed."""
         return self._failing
 
     def start(self, original: ir.Model) -> None:
@@ -77,6 +80,7 @@ class Verifier:
         self._state = _first_state(original, self._prepared)
         self._previous = (self._prepared, self._state)
         self._failing = next(iter(self._prepared.feeds), None)
+        self._checked = None
 
     def check(self, result: PassResult, *, before: Source) -> Verification:
         """Compare the model after a pass with the one before it, under ``result.contract``.
@@ -88,6 +92,7 @@ class Verifier:
         started = time.perf_counter()
         self._previous = (self._prepared, self._state)
         self._failing = next(iter(self._state.feeds), None)
+        self._checked = None
         if self._prepared.blocked:
             return self._blocked(started, result.contract.label)
         state = self._state
@@ -100,6 +105,8 @@ class Verifier:
             self._failing = outcome.failing or self._failing
         else:
             self._state = outcome.state
+            if not outcome.state.pending:
+                self._checked = result.model
         if outcome.unknown:
             self._begin_again(result.model, outcome.state)
         remarks = [answer.reason, *self._weak(answer)] if answer.passed else [answer.reason]
@@ -115,10 +122,12 @@ class Verifier:
     def undo(self) -> None:
         """Forget the last checked pass: the caller has gone back to the model before it."""
         self._prepared, self._state = self._previous
+        self._checked = None
 
     def finish(self, final: ir.Model) -> Verification:
         """Compare the final model with the original, under the weakest contract of the passes.
 
+        The very object that was checked last is not run again: nothing may have edited it since.
         A replacement starts anew: the part before it and the part after it are compared each as a
         whole.
         """
@@ -141,17 +150,23 @@ class Verifier:
         )
 
     def _whole(self, final: ir.Model, state: State) -> Verification:
-        after = evaluate(final, state.feeds)
-        if after.failure:
-            status = Status.NOT_VERIFIED if after.no_kernel else Status.FAILED
-            return Verification(status, f"the final model does not run: {after.failure}")
-        if after.names != state.names:
-            names = ", ".join(map(repr, after.names))
-            return Verification(Status.FAILED, f"the final model has the outputs {names}")
-        values = {name: after.column(name) for name in after.names}
+        values = state.values
+        if final is not self._checked:
+            after = evaluate(final, state.feeds)
+            if after.failure:
+                status = Status.NOT_VERIFIED if after.no_kernel else Status.FAILED
+                return Verification(status, f"the final model does not run: {after.failure}")
+            if after.names != state.names:
+                names = ", ".join(map(repr, after.names))
+                return Verification(Status.FAILED, f"the final model has the outputs {names}")
+            values = {name: after.column(name) for name in after.names}
         found = compare_segment(state, self._settings, values)
         remarks = state.segment.remarks
         answer = verdict((*state.closed, *found), left_out=sorted(state.random), remarks=remarks)
+        if answer.status is Status.FAILED:
+            label = next(c.feeds for c in answer.comparisons if not c.passed)
+            feeds = state.segment.feeds
+            self._failing = next((f for f in feeds if f.label == label), self._failing)
         if state.gaps and answer.status is not Status.FAILED:
             return replace(answer, status=Status.NOT_VERIFIED, reason="; ".join(state.gaps))
         return answer

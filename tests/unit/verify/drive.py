@@ -7,7 +7,7 @@ from typing import Any
 from graphfix.contract import Close, Contract
 from graphfix.model import from_text
 from graphfix.rewrite import PassResult
-from graphfix.verify import Verification, Verifier
+from graphfix.verify import FeedSet, Verification, Verifier
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Run:
 
     steps: tuple[Verification, ...]
     final: Verification
-    verifier: Verifier
+    failing: tuple[FeedSet | None, ...]
+    """What the verifier called the failing feeds after each pass."""
 
     @property
     def first(self) -> Verification:
@@ -36,9 +37,10 @@ def drive(text: str, *steps: str | tuple[str, Contract], **options: Any) -> Run:
     pairs = [step if isinstance(step, tuple) else (step, Close()) for step in steps]
     verifier = Verifier(**options)
     verifier.start(from_text(text))
-    verdicts = []
+    verdicts, failing = [], []
     states = [text, *(after for after, _ in pairs)]
     for index, (after, contract) in enumerate(pairs):
         result = PassResult(from_text(after), contract)
         verdicts.append(verifier.check(result, before=partial(from_text, states[index])))
-    return Run(tuple(verdicts), verifier.finish(from_text(states[-1])), verifier)
+        failing.append(verifier.failing_feeds)
+    return Run(tuple(verdicts), verifier.finish(from_text(states[-1])), tuple(failing))

@@ -1,13 +1,16 @@
 """Contracts that change the interface or replace a stand-in, and pipelines that contain them."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from graphfix.contract import Close, Exact, Interface, Replaces, Substitution
+from graphfix.contract import Approximate, Close, Exact, Interface, Replaces, Substitution
 from graphfix.errors import PluginError
-from graphfix.verify import Status
+from graphfix.model import from_text
+from graphfix.rewrite import PassResult
+from graphfix.verify import Status, Verifier
 from tests.unit.verify.drive import Run, drive, model
 
 CHAIN = model("a = Relu (x)\n b = Neg (a)\n y = Abs (b)")
@@ -198,7 +201,7 @@ def test_replacement_that_is_wrong_inside_before_or_after_it(
 
     assert run.first.status is FAILED
     assert f"output {output!r}" in run.first.reason
-    assert run.verifier.failing_feeds is not None
+    assert run.failing[0] is not None
 
 
 def test_replacement_at_a_graph_output() -> None:
@@ -255,8 +258,35 @@ def test_a_replacement_splits_the_pipeline() -> None:
 
 
 def test_undo_goes_back_to_the_model_before() -> None:
-    run = drive(CHAIN, CHAIN)
-    run.verifier.undo()
-    run.verifier.undo()
+    near, off = model("y = Abs (x)"), model("k = Constant <value = float {0}> ()\n y = Mul (x, k)")
+    verifier = Verifier()
+    verifier.start(from_text(near))
+    before = partial(from_text, near)
+    accepted = verifier.check(PassResult(from_text(off), Approximate(-1.0)), before=before)
+    verifier.undo()
+    again = verifier.check(PassResult(from_text(near), Exact()), before=before)
 
-    assert run.verifier.failing_feeds is not None
+    assert accepted.status is PASSED
+    assert again.status is PASSED
+    assert verifier.finish(from_text(near)).contract == "exact"
+
+
+def test_failed_check_leaves_the_model_before_as_the_one_to_compare_with() -> None:
+    right, wrong = model("y = Abs (x)"), model("y = Neg (x)")
+    verifier = Verifier()
+    verifier.start(from_text(right))
+    for after, status in ((wrong, FAILED), (right, PASSED), (wrong, FAILED), (right, PASSED)):
+        result = PassResult(from_text(after), Exact())
+        assert verifier.check(result, before=partial(from_text, right)).status is status
+
+
+def test_the_model_checked_last_is_not_run_again() -> None:
+    text = model("y = Abs (x)")
+    verifier = Verifier()
+    verifier.start(from_text(text))
+    last = from_text(text)
+    verifier.check(PassResult(last, Exact()), before=partial(from_text, text))
+
+    assert verifier.finish(last).status is PASSED
+    assert verifier.finish(from_text(model("y = Neg (x)"))).status is FAILED
+    assert verifier.failing_feeds is not None

@@ -42,7 +42,7 @@ def test_without_feeds_there_is_no_data_option(tmp_path: Path) -> None:
 def test_the_saved_feeds_fail_again(tmp_path: Path) -> None:
     before, wrong = model("y = Relu (x)"), model("y = Abs (x)")
     first = drive(before, wrong)
-    save_reproducer(tmp_path, "p", from_text(before), first.verifier.failing_feeds, "p")
+    save_reproducer(tmp_path, "p", from_text(before), first.failing[0], "p")
     again = drive(before, wrong, data=tmp_path / "p.npz")
 
     assert again.first.status is Status.FAILED

@@ -66,7 +66,7 @@ def test_fault_is_caught(fault: str) -> None:
 
     assert NETWORK.replace(*WRONG[fault]) != NETWORK
     assert run.first.status is Status.FAILED
-    assert run.verifier.failing_feeds is not None
+    assert run.failing[0] is not None
 
 
 def test_failure_names_output_numbers_and_the_node_that_makes_the_difference() -> None:
