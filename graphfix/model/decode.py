@@ -232,9 +232,9 @@ class _Decoder:
                 outputs=outputs,
                 name=name,
                 doc_string=doc_string or None,
-                metadata_props=_strings(proto.metadata_props),
+                metadata_props=_strings(metadata) if (metadata := proto.metadata_props) else None,
             )
-            if len(node.attributes) != len(attributes):
+            if len(attributes) > 1 and len(node.attributes) != len(attributes):
                 raise ModelError(f"{_describe_node(proto)} has an attribute twice")
             if proto.device_configurations:
                 known = {key: value for scope in scopes for key, value in scope.values.items()}

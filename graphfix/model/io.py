@@ -42,13 +42,19 @@ _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextlib.contextmanager
 def paused_gc() -> Iterator[None]:
-    """Keep the garbage collector from walking a growing graph again and again."""
+    """Keep the garbage collector from walking a growing graph again and again.
+
+    What was made meanwhile joins the oldest generation at once, without the walk that the next
+    collection of the young one would cost (3 µs per node of the model).
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 
@@ -108,14 +114,14 @@ def _parse_text(text: str, external: ExternalFiles | None) -> ir.Model:
 
 
 def _decode(source: Source, external: ExternalFiles | None) -> ir.Model:
-    head = bytes(source.view(0, min(source.size, 64)))
-    if complaint := _not_onnx(head):
+    data = source.scan()
+    if complaint := _not_onnx(bytes(data[0 : min(source.size, 64)])):
         raise ModelError(complaint)
     with paused_gc():
         try:
-            data = skeleton(source.view(0, source.size), source.size)
-            proto = _parse(data)
-        except (WireError, DecodeError) as error:
+            proto = _parse(skeleton(data, source.size))
+            del data
+        except (WireError, DecodeError, IndexError) as error:
             raise ModelError(
                 f"not an ONNX file, or a damaged one ({error}); if it is a copy, its "
                 f"{source.size} bytes may be cut short"

@@ -7,12 +7,14 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, overload
 
 from graphfix.errors import ModelError
 
 _CHUNK: Final = 1 << 20
 _CANNOT_COPY: Final = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
+_READ_WHOLE: Final = 16 << 20
+_WINDOW: Final = 1 << 14
 _COPY_IN_KERNEL: Final = 1 << 18
 """Below this many bytes a plain write from the mapping is faster than a copy by the kernel."""
 
@@ -24,6 +26,9 @@ class Source(Protocol):
 
     def view(self, offset: int, length: int) -> memoryview:
         """Return ``length`` read-only bytes without copying them where possible."""
+
+    def scan(self) -> "bytes | memoryview | Windows":
+        """Return all bytes for one pass over them that skips most."""
 
     def chunks(self, offset: int, length: int) -> Iterator[memoryview]:
         """Yield the bytes in pieces; a piece is valid until the next one is asked for."""
@@ -43,6 +48,10 @@ class MemorySource:
         """Return the bytes, without a copy."""
         return self._data[offset : offset + length]
 
+    def scan(self) -> memoryview:
+        """Return all bytes, without a copy."""
+        return self._data
+
     def chunks(self, offset: int, length: int) -> Iterator[memoryview]:
         """Yield the bytes as one piece."""
         yield self.view(offset, length)
@@ -50,6 +59,28 @@ class MemorySource:
     def copy_to(self, target: int, offset: int, length: int) -> None:
         """Write the bytes."""
         write_all(target, self.view(offset, length))
+
+
+class Windows:
+    """A file that is looked at here and there, through a window of a few pages."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._start = 0
+        self._window = b""
+
+    @overload
+    def __getitem__(self, key: int) -> int: ...
+    @overload
+    def __getitem__(self, key: slice) -> bytes: ...
+    def __getitem__(self, key: int | slice) -> int | bytes:
+        if isinstance(key, slice):
+            return os.pread(self._descriptor, key.stop - key.start, key.start)
+        offset = key - self._start
+        if not 0 <= offset < len(self._window):
+            self._start, offset = key, 0
+            self._window = os.pread(self._descriptor, _WINDOW, key)
+        return self._window[offset]
 
 
 class FileSource:
@@ -88,6 +119,16 @@ class FileSource:
         if self._mapping is None:
             self._mapping = mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ)
         return memoryview(self._mapping)[offset : offset + length]
+
+    def scan(self) -> "bytes | Windows":
+        """Return a small file as it is, and windows on a large one.
+
+        A mapping would do, but the kernel counts up to 2 MB for each byte that is looked at.
+        """
+        if self.size <= _READ_WHOLE:
+            return b"".join(map(bytes, self.chunks(0, self.size)))
+        assert self._descriptor is not None, "only the file of the model is scanned, which is held"
+        return Windows(self._descriptor)
 
     def chunks(self, offset: int, length: int) -> Iterator[memoryview]:
         """Yield the bytes through one small buffer, so that they never pile up in memory."""

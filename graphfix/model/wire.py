@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from graphfix.model.sources import Windows
+
 LAZY_BYTES: Final = 4096
 """Tensors of this many bytes and more stay in their file."""
 
@@ -16,7 +18,7 @@ PAYLOAD_KEY: Final = "graphfix.payload"
 _MAX_DEPTH: Final = 100
 """Protobuf's own limit on nested messages."""
 
-Buffer: TypeAlias = "bytes | memoryview"
+Buffer: TypeAlias = bytes | memoryview | Windows
 
 
 class WireError(Exception):
