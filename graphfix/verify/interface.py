@@ -8,7 +8,8 @@ import numpy as np
 import onnx_ir as ir
 
 from graphfix.contract import Array, Interface
-from graphfix.spec import bindings
+from graphfix.runners.onnxruntime import NotRunnable, Session
+from graphfix.spec import Binding, bindings
 from graphfix.verify.dtypes import (
     dtype_name,
     integer_range,
@@ -186,6 +187,35 @@ def _pair(
     for name, value in sample.feed.items():
         before.setdefault(name, value)
     return replace(feed, feed=before), replace(feed, feed=after)
+
+
+def stuck_dim(before: ir.Model, after: ir.Model, mapped: InterfaceMap, seed: int) -> str:
+    """Why a dim that was made dynamic is not: the model after runs at one size only."""
+    fixed = {value.name: value.shape for value in before.graph.inputs}
+    items = model_inputs(after)
+    freed: set[str] = set()
+    for item in items:
+        old = fixed.get(mapped.inputs.get(item.spec.name, ""))
+        for dim, was in zip(item.spec.shape or (), old or (), strict=False):
+            if isinstance(dim, str) and isinstance(was, int):
+                freed.add(dim)
+    if not freed or any(item.why_not for item in items):
+        return ""
+    session = Session(after)
+
+    def runs(binding: Binding) -> bool:
+        try:
+            session.run(make_feed(items, binding, "normal", seed).feed)
+        except NotRunnable:
+            return False
+        return True
+
+    chosen = bindings([item.spec for item in items], runs=runs)
+    for name in sorted(freed):
+        sizes = {binding.dims[name] for binding in chosen if name in binding.dims}
+        if len(sizes) == 1:
+            return f"dim {name!r} was made dynamic, but the model runs only at {sizes.pop()}"
+    return ""
 
 
 def _has_dim(items: Sequence[ModelInput], name: str) -> bool:

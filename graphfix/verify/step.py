@@ -12,7 +12,7 @@ from graphfix.verify.compare import OutputComparison
 from graphfix.verify.comparer import Columns, Comparer, verdict
 from graphfix.verify.evaluate import Evaluation, evaluate
 from graphfix.verify.feeds import FeedSet
-from graphfix.verify.interface import interface_map, move_feeds
+from graphfix.verify.interface import interface_map, move_feeds, stuck_dim
 from graphfix.verify.localise import first_diverging
 from graphfix.verify.replaces import run_replacement
 from graphfix.verify.state import Segment, Source, State
@@ -216,6 +216,8 @@ class _Step:
         answer = verdict(found, left_out=sorted(random))
         if answer.status is Status.FAILED:
             return self._explained(answer, comparer, feeds_before, feeds_after)
+        if stuck := stuck_dim(before, self.model, mapped, self.settings.seed):
+            return self._failed(stuck)
         new = self._continued(state, mapped.outputs, inner) if not moved.fresh else None
         if new is None:
             reason = (

@@ -117,6 +117,15 @@ def test_sizes_made_dynamic() -> None:
     assert statuses(drive(before, (after, Interface()), (after, Close()))) == [PASSED] * 3
 
 
+def test_dim_made_dynamic_in_name_only() -> None:
+    fixed = "s = Constant <value = int64[2] {2, 3}> ()\n r = Reshape (x, s)\n y = Relu (r)"
+    after = model(fixed, head="float[N,3] x")
+
+    assert drive(model(fixed), (after, Interface())).first.reason == (
+        "dim 'N' was made dynamic, but the model runs only at 2"
+    )
+
+
 def test_retyped_output() -> None:
     before = model("y = ArgMax <axis = 1> (x)", out="int64[2,1] y")
     after = model("i = ArgMax <axis = 1> (x)\n y = Cast <to = 6> (i)", out="int32[2,1] y")
