@@ -65,7 +65,11 @@ class BatchMultiClassNMS(SpecialisedOperator):
         return ((batch, total, 4), (batch, total), (batch, total), (batch,))
 
     def body(self, call: Call) -> str:
-        """One image per image and class for NonMaxSuppression, then TopK over what it keeps."""
+        """One image per image and class for NonMaxSuppression, then TopK over what it keeps.
+
+        A point joins the boxes: it has no area and takes no part, so there is always a box, and it
+        is the zeros of the padding.
+        """
         total = call.attr_int("max_total_size")
         fixed = constants(
             {
@@ -82,8 +86,6 @@ class BatchMultiClassNMS(SpecialisedOperator):
                 "column": (-1, 1),
                 "four_wide": (-1, 4),
                 "float_zero": 0.0,
-                "zero_box": (0.0,) * 4,
-                "one_box": (1, 4),
                 "lowest": _LOWEST,
                 "filler": (0, 0, 0, total),
                 "total": (total,),
@@ -95,16 +97,23 @@ class BatchMultiClassNMS(SpecialisedOperator):
         )
         return f"""
             {fixed}
-            scores_shape = Shape (scores)
-            b = Gather <axis = 0> (scores_shape, i0)
-            n = Gather <axis = 0> (scores_shape, i1)
-            c = Gather <axis = 0> (scores_shape, i2)
-            bc = Mul (b, c)
-            bcn = Mul (bc, n)
+            given_shape = Shape (scores)
+            b = Gather <axis = 0> (given_shape, i0)
+            c = Gather <axis = 0> (given_shape, i2)
             boxes_shape = Shape (boxes)
             q = Gather <axis = 0> (boxes_shape, i2)
+            point_shape = Concat <axis = 0> (b, i1, q, i4)
+            point = ConstantOfShape <value = float[1] {{0.0}}> (point_shape)
+            all_boxes = Concat <axis = 1> (boxes, point)
+            point_score_shape = Concat <axis = 0> (b, i1, c)
+            point_score = ConstantOfShape <value = float[1] {{0.0}}> (point_score_shape)
+            all_scores = Concat <axis = 1> (scores, point_score)
+            scores_shape = Shape (all_scores)
+            n = Gather <axis = 0> (scores_shape, i1)
+            bc = Mul (b, c)
+            bcn = Mul (bc, n)
 
-            boxes_by_class = Transpose <perm = [0, 2, 1, 3]> (boxes)
+            boxes_by_class = Transpose <perm = [0, 2, 1, 3]> (all_boxes)
             every_class = Concat <axis = 0> (b, c, n, i4)
             boxes_of_all = Expand (boxes_by_class, every_class)
             images_of_boxes = Concat <axis = 0> (bc, n, i4)
@@ -117,7 +126,7 @@ class BatchMultiClassNMS(SpecialisedOperator):
             wide_1 = Greater (high_1, low_1)
             solid = And (wide_0, wide_1)
             images_of_scores = Concat <axis = 0> (bc, n)
-            scores_by_class = Transpose <perm = [0, 2, 1]> (scores)
+            scores_by_class = Transpose <perm = [0, 2, 1]> (all_scores)
             score_rows = Reshape (scores_by_class, images_of_scores)
             racing = Where (solid, score_rows, lowest)
             images_of_one_class = Concat <axis = 0> (bc, i1, n)
@@ -140,9 +149,7 @@ class BatchMultiClassNMS(SpecialisedOperator):
 
             real = Greater (best, lowest)
             nmsed_scores = Where (real, best, float_zero)
-            empty = Equal (n, i0)
-            safe_n = Where (empty, i1, n)
-            class = Div (best_at, safe_n)
+            class = Div (best_at, n)
             class_float = Cast <to = 1> (class)
             nmsed_classes = Where (real, class_float, float_zero)
             real_float = Cast <to = 1> (real)
@@ -158,14 +165,11 @@ class BatchMultiClassNMS(SpecialisedOperator):
             batches = Range (zero, b_scalar, one)
             batch = Reshape (batches, column)
             batch_begin = Mul (batch, n)
-            box_row = Add (batch_begin, box_at)
+            point_at = Sub (n, i1)
+            box_or_point = Where (real, box_at, point_at)
+            box_row = Add (batch_begin, box_or_point)
             box_begin = Mul (box_row, q)
             source = Add (box_begin, box_class)
-            flat_boxes = Reshape (boxes, four_wide)
-            padding = Reshape (zero_box, one_box)
-            sources = Concat <axis = 0> (flat_boxes, padding)
-            bn = Mul (b, n)
-            last = Mul (bn, q)
-            safe_source = Where (real, source, last)
-            nmsed_boxes = Gather <axis = 0> (sources, safe_source)
+            flat_boxes = Reshape (all_boxes, four_wide)
+            nmsed_boxes = Gather <axis = 0> (flat_boxes, source)
         """

@@ -8,6 +8,8 @@ from onnx import parser
 
 from graphfix.errors import PassError, UsageError
 from graphfix.ops.operator import Attribute, AttrValue, Call, Operator, Port
+from graphfix.rewrite.opsets import schemas
+from graphfix.rewrite.opsets.compatible import COMPATIBLE
 
 
 class HasFunctionProto(Protocol):
@@ -72,8 +74,10 @@ class FunctionOperator(Operator):
         return ir.serde.deserialize_function(proto)
 
     def _same(self, node: onnx.NodeProto, own: int, wanted: int) -> None:
-        """Refuse a node that is another one in the wanted opset, or holds one."""
-        if node.domain in ("", "ai.onnx") and _since(node, own) != _since(node, wanted):
+        """Refuse a node that may mean something else in the wanted opset, or holds one."""
+        steps = schemas.changes(node.op_type, *sorted((own, wanted)))
+        known = COMPATIBLE.get(node.op_type, frozenset())
+        if node.domain in ("", "ai.onnx") and any(step not in known for step in steps):
             raise PassError(
                 f"{self.name} is written for opset {own}, and its {node.op_type} is another one "
                 f"in opset {wanted} of the model; convert the model first"
@@ -82,13 +86,6 @@ class FunctionOperator(Operator):
             for graph in (attribute.g, *attribute.graphs):
                 for inner in graph.node:
                     self._same(inner, own, wanted)
-
-
-def _since(node: onnx.NodeProto, opset: int) -> int | None:
-    try:
-        return int(onnx.defs.get_schema(node.op_type, opset, "").since_version)
-    except onnx.defs.SchemaError:
-        return None
 
 
 def _optional(proto: onnx.AttributeProto) -> Attribute:
