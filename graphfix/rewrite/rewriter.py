@@ -290,7 +290,16 @@ class Rewriter:
         """Insert a call of a model-local function and return its outputs.
 
         The function joins the model, unless one with its domain, name and overload is there.
+
+        Raises:
+            PassError: the anchor is inside a function and ``function`` is an overload: onnxruntime
+                cannot run that.
         """
+        if function.overload and self._imports is not self.model.graph.opset_imports:
+            raise PassError(
+                f"{self._current.label}: a function cannot call an overload of {function.name}, as "
+                "onnxruntime does not run that; inline the function around it first"
+            )
         self._admit(function)
         outputs = self.ops(
             function.name,
@@ -497,7 +506,9 @@ def _remove_dead(candidates: Iterable[ir.Node | None], moved: Set[int]) -> tuple
     queue = [node for node in candidates if node is not None]
     while queue:
         node = queue.pop()
-        if node.graph is None or any(_is_read(out) or out.is_graph_output() for out in node.outputs):
+        if node.graph is None or any(
+            _is_read(out) or out.is_graph_output() for out in node.outputs
+        ):
             continue
         read = [value for value in (*node.inputs, *inner_inputs(node)) if value is not None]
         removed.append(node_label(node))

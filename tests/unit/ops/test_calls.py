@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx_ir as ir
@@ -183,7 +183,7 @@ def test_an_overload_is_refused_inside_a_function() -> None:
     ],
 )
 def test_wrong_inputs_are_refused(dtypes: Sequence[type], message: str) -> None:
-    arrays = [np.zeros((1, 3, 1, 1)).astype(dtype) for dtype in dtypes]
+    arrays: list[Any] = [np.zeros((1, 3, 1, 1)).astype(dtype) for dtype in dtypes]
     with pytest.raises(PassError) as caught:
         run("DeformableConv2D", arrays, {"strides": (1,), "pads": (0,)})
     assert str(caught.value) == message
