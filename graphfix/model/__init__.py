@@ -7,7 +7,7 @@ from until somebody asks for their numbers.
 from graphfix.model.check import check
 from graphfix.model.diff import ModelDiff, diff
 from graphfix.model.digest import digest
-from graphfix.model.io import from_bytes, from_text, load, save, to_proto, to_text
+from graphfix.model.io import from_bytes, from_text, load, paused_gc, save, to_proto, to_text
 from graphfix.model.runtime import RuntimeModel, for_runtime
 from graphfix.model.shapes import infer_shapes
 
@@ -22,6 +22,7 @@ __all__ = [
     "from_text",
     "infer_shapes",
     "load",
+    "paused_gc",
     "save",
     "to_proto",
     "to_text",

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from graphfix.errors import GraphfixError
+from graphfix.errors import GraphfixError, ModelError
 from graphfix.model import for_runtime
 from graphfix.runners.half import with_rounding
 
@@ -52,7 +52,10 @@ class Session:
         leaves out on the CPU.
         """
         model = with_rounding(model)
-        runtime = for_runtime(model, outputs=outputs)
+        try:
+            runtime = for_runtime(model, outputs=outputs)
+        except ModelError as error:
+            raise NotRunnable(str(error)) from error
         weights = {name: _shared(array) for name, array in runtime.weights.items()}
         self._weights = weights  # the session uses their memory, but does not keep it
         try:
