@@ -9,9 +9,11 @@
 │   ├── ``PassCrash``       a pass raised what it must not raise
 │   ├── ``StructureError``  a pass left an invalid graph
 │   └── ``NumericsError``   a pass changed the numbers beyond its contract
+│       └── ``RewriteError``  some of its rewrites are known to be to blame
 └── ``ToolError``         an external program is missing or failed                 (exit 3)
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -66,6 +68,19 @@ class StructureError(PassError):
 
 class NumericsError(PassError):
     """A pass changed the numbers beyond its contract."""
+
+
+class RewriteError(NumericsError):
+    """A pass changed the numbers beyond its contract, which may be known late.
+
+    ``step`` is the index of the pass in its pipeline. ``anchors`` are the rewrites to blame, by the
+    number of their anchor, each with what is wrong; none when only the pass as a whole can be.
+    """
+
+    def __init__(self, message: str, step: int, anchors: Mapping[int, str]) -> None:
+        self.step = step
+        self.anchors = dict(anchors)
+        super().__init__(message)
 
 
 class ToolError(GraphfixError):

@@ -3,20 +3,27 @@
 Passes edit in place, so the model before a pass is not kept: when it is needed (a failed pass, a
 reproducer, a comparison with values inside it) it is built again by replaying the passes, which are
 deterministic, on a fresh copy of the source.
+
+A verdict may come late, when later passes have run already. A rewrite that is rejected is then
+taken back by running the pipeline again without it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import onnx_ir as ir
 
-from graphfix.errors import GraphfixError, PassCrash, PassError
+from graphfix.errors import GraphfixError, PassCrash, PassError, RewriteError
 from graphfix.pipeline import Pipeline, pass_text
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult
 
 Source = Callable[[], ir.Model]
+Again = Callable[[Mapping[int, str]], PassResult]
+
+ATTEMPTS = 4
+"""Times that rewrites of one pass are taken back before the whole pass is undone."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Step:
     item: Pass
     text: str
     before: Source
+    again: Again
+    """Runs the pass anew on the model before it, without some anchors (number to reason)."""
     result: PassResult | None = None
     nodes: tuple[int, int] = (0, 0)
 
@@ -48,6 +57,7 @@ class Instrumentation(Protocol):
         """After a pass has run.
 
         Raises:
+            RewriteError: rewrites of this pass or of an earlier one are not acceptable.
             PassError: the result is not acceptable; the pass is undone and has failed.
         """
 
@@ -58,6 +68,7 @@ class Instrumentation(Protocol):
         """After the last pass.
 
         Raises:
+            RewriteError: rewrites of a pass are not acceptable.
             PassError: the run as a whole is not acceptable.
         """
 
@@ -86,25 +97,53 @@ class _History:
     """How to build the current model again: a fresh base, then the passes since."""
 
     base: Source
-    since: list[Pass] = field(default_factory=list)
+    since: list[tuple[Pass, PassContext]] = field(default_factory=list)
 
-    def rebuild(self, context: PassContext) -> ir.Model:
+    def rebuild(self) -> ir.Model:
         model = self.base()
-        for item in self.since:
+        for item, context in self.since:
             model = item.run(model, context).model
         return model
 
-    def frozen(self, context: PassContext) -> Source:
-        copy = _History(self.base, list(self.since))
-        return lambda: copy.rebuild(context)
+    def frozen(self) -> Source:
+        return _History(self.base, list(self.since)).rebuild
 
-    def record(self, item: Pass, given: ir.Model, result: PassResult) -> None:
+    def record(self, item: Pass, context: PassContext, given: ir.Model, result: PassResult) -> None:
         if result.model is given:
-            self.since.append(item)
+            self.since.append((item, context))
             return
         # A pass that made a new model (through a native tool, say) is dear to repeat: keep a copy.
         snapshot = result.model.clone()
         self.base, self.since = snapshot.clone, []
+
+
+@dataclass
+class _Verdicts:
+    """What earlier attempts have shown to be unacceptable."""
+
+    anchors: dict[int, dict[int, str]] = field(default_factory=dict)
+    """Rewrites to leave out, by the index of their pass."""
+    passes: dict[int, PassError] = field(default_factory=dict)
+    """Passes to leave out."""
+    errors: dict[int, RewriteError] = field(default_factory=dict)
+    """The first objection to each pass that runs without some of its rewrites."""
+    count: dict[int, int] = field(default_factory=dict)
+
+    def add(self, error: RewriteError) -> None:
+        """Take note; what is known of later passes is void, as they will get another model."""
+        step = error.step
+        for known in (self.anchors, self.passes, self.errors, self.count):
+            for index in [index for index in known if index > step]:
+                del known[index]
+        self.count[step] = self.count.get(step, 0) + 1
+        old = self.anchors.get(step, {})
+        if error.anchors.keys() <= old.keys() or self.count[step] > ATTEMPTS:
+            self.anchors.pop(step, None)
+            self.errors.pop(step, None)
+            self.passes[step] = error
+            return
+        self.anchors[step] = {**old, **error.anchors}
+        self.errors.setdefault(step, error)
 
 
 @dataclass(frozen=True)
@@ -124,18 +163,20 @@ class Outcome:
     failures: tuple[Failure, ...]
     rejected: PassError | None = None
     """Why the run as a whole is not acceptable although its passes are."""
+    rolled_back: Mapping[int, RewriteError] = field(default_factory=dict)
+    """Passes of which some rewrites were taken back, by index."""
 
     @property
     def ok(self) -> bool:
-        """Whether every pass succeeded and nothing objected to the whole."""
-        return not self.failures and self.rejected is None
+        """Whether every pass succeeded with all its rewrites and nothing objected to the whole."""
+        return not self.failures and self.rejected is None and not self.rolled_back
 
 
 class PassManager:
     """Runs a pipeline over a model.
 
-    ``keep_going`` undoes a failing pass and goes on with the rest; otherwise the first failure
-    ends the run.
+    ``keep_going`` takes back the rewrites that are to blame for a failure, or undoes the failing
+    pass, and goes on with the rest; otherwise the first failure ends the run.
     """
 
     def __init__(
@@ -156,59 +197,128 @@ class PassManager:
 
         Without ``keep_going`` a failure ends the run and ``finish`` is not called.
         """
-        history = _History(source)
-        model = source()
-        steps: list[Step] = []
-        failures: list[Failure] = []
-        for look in self.instrumentations:
+        verdicts = _Verdicts()
+        while True:
+            attempt = _Attempt(self, source, verdicts)
+            try:
+                return attempt.run()
+            except RewriteError as error:
+                attempt.blame(error)
+                if not self.keep_going:
+                    return attempt.ended_by(error)
+                verdicts.add(error)
+
+
+class _Attempt:
+    """One run through the pipeline, without what earlier attempts have shown to be wrong."""
+
+    def __init__(self, manager: PassManager, source: Source, verdicts: _Verdicts) -> None:
+        self.manager = manager
+        self.verdicts = verdicts
+        self.source = source
+        self.started: list[Step] = []
+        self.steps: list[Step] = []
+        self.failures: list[Failure] = []
+
+    def run(self) -> Outcome:
+        """Run every pass.
+
+        Raises:
+            RewriteError: rewrites of a pass that has run are not acceptable.
+        """
+        looks, keep_going = self.manager.instrumentations, self.manager.keep_going
+        history = _History(self.source)
+        model = self.source()
+        for look in looks:
             look.start(model)
-        for index, item in enumerate(self.pipeline.passes):
-            step = Step(index, item, pass_text(item), history.frozen(self.context))
-            for look in self.instrumentations:
+        for index, item in enumerate(self.manager.pipeline.passes):
+            context = self._context(index)
+            before = history.frozen()
+            step = Step(index, item, pass_text(item), before, _again(item, context, before))
+            if index in self.verdicts.passes:
+                self.failures.append(Failure(step, self.verdicts.passes[index]))
+                continue
+            for look in looks:
                 look.before(step)
             try:
-                step = self._run_pass(step, model)
+                step = _run_pass(step, model, context)
                 assert step.result is not None
-                _hold_expectation(item, step.result)
-                for look in self.instrumentations:
+                _hold_expectation(item, step.result, len(context.excluded))
+                self.started.append(step)
+                for look in looks:
                     look.after(step)
+            except RewriteError:
+                raise
             except PassError as error:
-                failures.append(Failure(step, error))
-                for look in self.instrumentations:
+                self.failures.append(Failure(step, error))
+                for look in looks:
                     look.failed(step, error)
                 model = step.before()
-                if not self.keep_going:
-                    break
+                if not keep_going:
+                    return self._outcome(model)
                 continue
-            history.record(item, model, step.result)
+            history.record(item, context, model, step.result)
             model = step.result.model
-            steps.append(step)
-        else:
-            return Outcome(model, tuple(steps), tuple(failures), self._finish(model))
-        return Outcome(model, tuple(steps), tuple(failures))
+            self.steps.append(step)
+        return replace(self._outcome(model), rejected=self._finish(model))
+
+    def blame(self, error: RewriteError) -> None:
+        """Tell the instrumentations which pass has failed."""
+        step = self._step(error)
+        for look in self.manager.instrumentations:
+            look.failed(step, error)
+
+    def ended_by(self, error: RewriteError) -> Outcome:
+        """The outcome when a late verdict ends the run: what came before the pass stands."""
+        step = self._step(error)
+        done = tuple(item for item in self.steps if item.index < step.index)
+        failures = [item for item in self.failures if item.step.index < step.index]
+        return Outcome(step.before(), done, (*failures, Failure(step, error)))
+
+    def _step(self, error: RewriteError) -> Step:
+        return next(step for step in self.started if step.index == error.step)
+
+    def _context(self, index: int) -> PassContext:
+        excluded = self.verdicts.anchors.get(index)
+        context = self.manager.context
+        return replace(context, excluded=excluded) if excluded else context
+
+    def _outcome(self, model: ir.Model) -> Outcome:
+        return Outcome(
+            model, tuple(self.steps), tuple(self.failures), rolled_back=dict(self.verdicts.errors)
+        )
 
     def _finish(self, model: ir.Model) -> PassError | None:
         try:
-            for look in self.instrumentations:
+            for look in self.manager.instrumentations:
                 look.finish(model)
+        except RewriteError:
+            raise
         except PassError as error:
             return error
         return None
 
-    def _run_pass(self, step: Step, model: ir.Model) -> Step:
-        item = step.item
-        nodes_before = count_nodes(model)
-        try:
-            result = item.run(model, self.context)
-        except GraphfixError as error:
-            raise _named(item, error) from error
-        except Exception as error:
-            raise PassCrash(
-                f"{item.name}: the pass crashed with {type(error).__name__}: {error}; this is a "
-                "bug in the pass, the model is as it was before"
-            ) from error
-        nodes = (nodes_before, count_nodes(result.model))
-        return Step(step.index, item, step.text, step.before, result, nodes)
+
+def _again(item: Pass, context: PassContext, before: Source) -> Again:
+    def run(excluded: Mapping[int, str]) -> PassResult:
+        return item.run(before(), replace(context, excluded={**context.excluded, **excluded}))
+
+    return run
+
+
+def _run_pass(step: Step, model: ir.Model, context: PassContext) -> Step:
+    item = step.item
+    nodes_before = count_nodes(model)
+    try:
+        result = item.run(model, context)
+    except GraphfixError as error:
+        raise _named(item, error) from error
+    except Exception as error:
+        raise PassCrash(
+            f"{item.name}: the pass crashed with {type(error).__name__}: {error}; this is a "
+            "bug in the pass, the model is as it was before"
+        ) from error
+    return replace(step, result=result, nodes=(nodes_before, count_nodes(result.model)))
 
 
 def count_nodes(model: ir.Model) -> int:
@@ -225,8 +335,8 @@ def _named(item: Pass, error: GraphfixError) -> PassError:
     return PassError(message)
 
 
-def _hold_expectation(item: Pass, result: PassResult) -> None:
-    count = len(result.rewrites)
+def _hold_expectation(item: Pass, result: PassResult, taken_back: int) -> None:
+    count = len(result.rewrites) + taken_back
     if item.expect is not None:
         if not item.expect.holds(count):
             raise PassError(

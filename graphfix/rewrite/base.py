@@ -1,7 +1,8 @@
 """The pass: a frozen value with a name, options, a contract, and one method that edits."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 import onnx_ir as ir
@@ -25,6 +26,8 @@ class PassContext:
     """What a pass may know besides the model."""
 
     target: Target | None = None
+    excluded: Mapping[int, str] = field(default_factory=dict)
+    """Anchors a :class:`RewritePass` leaves alone, by their number, with the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)

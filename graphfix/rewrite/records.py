@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from graphfix.contract import Contract
+from graphfix.rewrite.site import Site
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Rewrite:
     note: str = ""
     contract: Contract | None = None
     """What was promised for this site alone, where it is not the pass's own contract."""
+    anchor: int | None = None
+    """Which of the pass's anchors it was, so that the pass can run again without it."""
+    site: Site | None = field(default=None, compare=False, repr=False)
+    """What can be run of it by itself; ``None`` when nobody looked."""
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -70,3 +75,5 @@ class PassResult:
     rewrites: tuple[Rewrite, ...] = ()
     skips: tuple[SkipRecord, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    observed: bool = False
+    """Whether a rewriter made every change, so that ``rewrites`` are all there is to look at."""

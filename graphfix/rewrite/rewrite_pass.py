@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import onnx_ir as ir
@@ -48,9 +48,13 @@ class RewritePass(Pass):
         rw = Rewriter(model, context)
         rewrites: list[Rewrite] = []
         skips: list[SkipRecord] = []
-        for scope, node, around in self._anchors(model):
+        for number, (scope, node, around) in enumerate(self._anchors(model)):
             if any(outer.graph is None for outer in (node, *around)):
                 continue  # an earlier rewrite of this pass has consumed it
+            if number in context.excluded:
+                reason = f"rolled back: {context.excluded[number]}"
+                skips.append(SkipRecord(node_label(node), node.op_type, reason))
+                continue
             rw.begin(node, scope)
             try:
                 answer = self.rewrite(node, rw)
@@ -60,9 +64,10 @@ class RewritePass(Pass):
                 skips.append(SkipRecord(node_label(node), node.op_type, answer.reason))
                 rw.abandon()
             else:
-                rewrites.append(rw.commit(as_mapping(node, answer)))
+                done = rw.commit(as_mapping(node, answer))
+                rewrites.append(replace(done, anchor=number))
         contract = self.conclude(rewrites, rw) if rewrites else self.contract
-        return PassResult(model, contract, tuple(rewrites), tuple(skips))
+        return PassResult(model, contract, tuple(rewrites), tuple(skips), observed=True)
 
     def _anchors(self, model: ir.Model) -> list[_Anchor]:
         """The selected anchors of the whole model, in the order of :func:`scopes`."""

@@ -13,6 +13,7 @@ from graphfix.errors import PassError
 from graphfix.rewrite.base import PassContext, Target
 from graphfix.rewrite.constants import constant_array
 from graphfix.rewrite.records import Rewrite, Skip
+from graphfix.rewrite.site import NodeSketch, Site, SiteLog, in_order, unsuitable
 from graphfix.rewrite.subgraphs import inner_inputs, remove_nodes, subgraphs_of, subgraphs_of_node
 
 Scope = ir.Graph | ir.Function
@@ -109,6 +110,8 @@ class Rewriter:
         self._names: Names | None = None
         self._site: _Site | None = None
         self._shared: dict[tuple[int, str, tuple[int, ...], bytes], ir.Value] = {}
+        self._functions: tuple[ir.Function, ...] | None = None
+        """Copies of the model's functions, made when a site calls one."""
 
     @property
     def opset(self) -> int:
@@ -418,6 +421,7 @@ class Rewriter:
                     "cycle; the pass must rebuild the anchor with rw.copy"
                 )
         before = {old: old.name or "" for old in replaced}
+        log = SiteLog(replaced)
         made_here = {id(out) for node in site.added for out in node.outputs}
         taken: set[int] = set()
         heirs: list[ir.Value] = []
@@ -431,8 +435,9 @@ class Rewriter:
             heirs.append(old)
             _take_over(old, new)
         moved = {id(graph) for node in site.added for graph in subgraphs_of_node(node)}
-        removed = _remove_dead([old.producer() for old in replaced], moved)
-        _remove_dead(reversed(site.added), moved)
+        removed = _remove_dead([old.producer() for old in replaced], moved, log)
+        _remove_dead(reversed(site.added), moved, log)
+        sketch = self._sketch(log, replaced, before, {id(old) for old in heirs})
         for value in (*replaced, *site.constants):
             _drop_initializer(value)
         for old in heirs:
@@ -458,7 +463,51 @@ class Rewriter:
             graph="" if site.scope is self.model.graph else (site.scope.name or "subgraph"),
             note="; ".join(site.notes),
             contract=site.contract,
+            site=sketch,
         )
+
+    def _sketch(
+        self,
+        log: SiteLog,
+        replaced: Mapping[ir.Value, ir.Value],
+        names: Mapping[ir.Value, str],
+        heirs: Set[int],
+    ) -> Site:
+        """What the rewrite took out and put in.
+
+        ``names`` are those of the replaced values, ``heirs`` the ids of those whose names live on.
+        """
+        site = self._current
+        if site.scope is not self.model.graph:
+            return Site(unsuitable="it is inside a subgraph or a function")
+        added = {id(node) for node in site.added}
+        producers = dict.fromkeys(old.producer() for old in replaced)
+        kept = [log.sketch(n) for n in producers if n is not None and n.graph is not None]
+        gone = [item for item in reversed(log.before) if id(item.node) not in added]
+        before = in_order([*kept, *gone]) if kept else gone
+        after = [log.sketch(node) for node in site.added if node.graph is not None]
+        pairs = [
+            (names[old], names[old] if id(old) in heirs else log.name(new))
+            for old, new in replaced.items()
+        ]
+        return Site(
+            tuple(before),
+            tuple(after),
+            tuple(pairs),
+            log.constants,
+            dict(self.model.graph.opset_imports),
+            self._functions_called((*before, *after)),
+            unsuitable((*before, *after)),
+        )
+
+    def _functions_called(self, nodes: Iterable[NodeSketch]) -> tuple[ir.Function, ...]:
+        """Copies of all functions of the model if a node calls one, which may call others."""
+        functions = self.model.functions
+        if not functions or not any(item.node.op_identifier() in functions for item in nodes):
+            return ()
+        if self._functions is None or len(self._functions) != len(functions):
+            self._functions = tuple(function.clone() for function in functions.values())
+        return self._functions
 
 
 def _as_array(data: object, dtype: ir.DataType | np.dtype | type | None) -> np.ndarray:
@@ -497,10 +546,12 @@ def _own_graph(attribute: ir.Attr) -> ir.Attr:
     return ir.AttrGraph(attribute.name, graph, doc_string=attribute.doc_string)
 
 
-def _remove_dead(candidates: Iterable[ir.Node | None], moved: Set[int]) -> tuple[str, ...]:
+def _remove_dead(
+    candidates: Iterable[ir.Node | None], moved: Set[int], log: SiteLog
+) -> tuple[str, ...]:
     """Remove the given nodes if nothing reads them, then what only they read; return the names.
 
-    ``moved`` are the ids of subgraphs that have gone over to a new node.
+    ``moved`` are the ids of subgraphs that have gone over to a new node. ``log`` gets what goes.
     """
     removed: list[str] = []
     queue = [node for node in candidates if node is not None]
@@ -512,6 +563,7 @@ def _remove_dead(candidates: Iterable[ir.Node | None], moved: Set[int]) -> tuple
             continue
         read = [value for value in (*node.inputs, *inner_inputs(node)) if value is not None]
         removed.append(node_label(node))
+        log.remove(node)
         for name, attribute in tuple(node.attributes.items()):
             if any(id(graph) in moved for graph in subgraphs_of(attribute)):
                 del node.attributes[name]
