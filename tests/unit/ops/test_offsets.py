@@ -10,7 +10,7 @@ import pytest
 
 from graphfix.errors import PassError
 from graphfix.model import check, from_text
-from graphfix.ops import pack_offsets
+from graphfix.ops import call, pack_offsets
 from graphfix.rewrite import PassContext, RewritePass, Rewriter
 from graphfix.runners.onnxruntime import Session
 
@@ -76,3 +76,57 @@ def test_another_number_of_channels_is_refused() -> None:
     with pytest.raises(PassError) as caught:
         _pack("1,6,2,3", [np.zeros((1, 6, 2, 3), np.float32)])
     assert str(caught.value) == "the offset 'offset' has 6 channels, not 8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromDeformConv(RewritePass):
+    """ONNX's DeformConv becomes DeformableConv2D."""
+
+    name = "from-deform-conv"
+    match_ops: ClassVar[tuple[str, ...]] = ("DeformConv",)
+
+    def rewrite(self, node: ir.Node, rw: Rewriter) -> Sequence[ir.Value]:
+        x, weight, offset, bias = node.inputs[:4]
+        assert offset is not None
+        groups = rw.attr_int(node, "offset_group", 1)
+        offsets = pack_offsets(rw, offset, rw.input(node, 4), groups * 6)
+        attributes = {
+            "strides": rw.attr_ints(node, "strides", (1, 1)),
+            "pads": rw.attr_ints(node, "pads", (0, 0, 0, 0)),
+            "groups": rw.attr_int(node, "group", 1),
+            "deformable_groups": groups,
+        }
+        return call(rw, "DeformableConv2D", x, weight, offsets, bias, **attributes)
+
+
+@pytest.mark.parametrize("opset", [19, 22])
+@pytest.mark.parametrize("mask", ["", ", mask"], ids=["version 1", "version 2"])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_packed_offsets_mean_the_same_as_those_of_deform_conv(
+    opset: int, mask: str, groups: int
+) -> None:
+    model = from_text(
+        f"""
+        <ir_version: 8, opset_import: ["" : {opset}]>
+        main (float[N,4,H,W] x, float[2,2,2,3] w, float[2] b, float[N,P,A,B] offset,
+              float[N,Q,A,B] mask) => (float[N,2,A,B] y)
+        {{
+           y = DeformConv <group = 2, offset_group = {groups}, pads = [1, 0, 0, 2],
+               strides = [2, 1]> (x, w, offset, b{mask})
+        }}
+        """
+    )
+    random = np.random.default_rng(0)
+    shapes = {
+        "x": (2, 4, 6, 5),
+        "w": (2, 2, 2, 3),
+        "b": (2,),
+        "offset": (2, 12 * groups, 3, 5),
+        "mask": (2, 6 * groups, 3, 5),
+    }
+    feeds = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    before = np.asarray(Session(model).run(feeds)["y"])
+    FromDeformConv().run(model, PassContext())
+    check(model)
+    assert {node.op_type for node in model.graph} >= {"DeformableConv2D", "Concat"}
+    np.testing.assert_allclose(np.asarray(Session(model).run(feeds)["y"]), before, 1e-4, 1e-5)
