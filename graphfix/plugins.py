@@ -1,4 +1,4 @@
-"""The registry: names of passes and adapters, found through entry points, imported when needed.
+"""The registry: what plugins offer by name, found through entry points, imported when needed.
 
 Listing names must be quick, so this module and every plugin table stay free of heavy imports: the
 pass class, and onnx_ir with it, is imported where a class is looked at.
@@ -21,10 +21,12 @@ from graphfix.errors import PluginError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from graphfix.ops import Operator
     from graphfix.rewrite.base import Pass
 
 GROUP = "graphfix.plugins"
 PASS_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_KINDS = {"pass": "a pass", "operator": "an operator"}
 _NAME_FORM = "names are lower-case words joined by dashes, such as 'pow-to-mul'"
 
 
@@ -38,6 +40,8 @@ class Plugin:
 
     passes: Mapping[str, str] = field(default_factory=dict)
     adapters: Mapping[str, str] = field(default_factory=dict)
+    operators: Mapping[str, str] = field(default_factory=dict)
+    """Custom operators by operator type; each leads to an object, not to a class."""
 
 
 @dataclass(frozen=True)
@@ -53,29 +57,34 @@ class Origin:
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered name; ``loaded`` is set for classes that came from a plugin file."""
+    """One registered name; ``loaded`` is set for what came from a plugin file."""
 
     name: str
     path: str
     origin: Origin
-    loaded: "type[Pass] | None" = None
+    loaded: "type[Pass] | Operator | None" = None
+    kind: str = "pass"
+    """``pass`` or ``operator``."""
 
 
 class Registry:
-    """All passes by name. Immutable once built."""
+    """All passes and all operators of plugins, by name. Immutable once built."""
 
     def __init__(self, entries: Iterable[Entry], broken: Sequence[PluginError] = ()) -> None:
         self._entries: dict[str, Entry] = {}
+        self._operators: dict[str, Entry] = {}
         self.broken = tuple(broken)
         """Plugins that could not be loaded at all; the rest works without them."""
         for entry in entries:
-            other = self._entries.get(entry.name)
+            table = self._operators if entry.kind == "operator" else self._entries
+            other = table.get(entry.name)
             if other is not None:
                 raise PluginError(
-                    f"two plugins offer a pass called {entry.name!r}: {other.origin} and "
-                    f"{entry.origin}; uninstall one, or rename the pass in one of them"
+                    f"two plugins offer {_KINDS[entry.kind]} called {entry.name!r}: "
+                    f"{other.origin} and {entry.origin}; uninstall one, or rename the "
+                    f"{entry.kind} in one of them"
                 )
-            self._entries[entry.name] = entry
+            table[entry.name] = entry
 
     def names(self) -> Sequence[str]:
         """All pass names, sorted."""
@@ -92,17 +101,28 @@ class Registry:
             PluginError: the import fails, or it is not a pass of that name.
         """
         entry = self._entries[name]
-        if entry.loaded is not None:
-            return entry.loaded
-        module_name, _, class_name = entry.path.partition(":")
-        try:
-            cls = getattr(importlib.import_module(module_name), class_name)
-        except Exception as error:
-            raise PluginError(
-                f"the pass {name!r} of {entry.origin} cannot be loaded from {entry.path!r}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        return _checked(cls, entry)
+        return _checked(entry.loaded or _imported(entry), entry)
+
+    def operator_names(self) -> Sequence[str]:
+        """Names of the custom operators that plugins offer, sorted."""
+        return sorted(self._operators)
+
+    def operator(self, name: str) -> "Operator":
+        """A custom operator: of a plugin, or one that graphfix has.
+
+        Raises:
+            PluginError: the import fails, it is not an operator of that name, or graphfix has one
+                of that name, too.
+            KeyError: nobody offers it.
+        """
+        from graphfix.ops import OPERATORS
+
+        entry = self._operators.get(name)
+        if entry is None:
+            return OPERATORS[name]
+        if name in OPERATORS:
+            raise PluginError(f"{entry.origin} offers an operator {name!r}, which graphfix has")
+        return _checked_operator(entry.loaded or _imported(entry), entry)
 
 
 def load_registry(
@@ -157,10 +177,15 @@ def _table(plugin: Plugin, origin: Origin) -> list[Entry]:
     for name in plugin.passes:
         if not PASS_NAME.fullmatch(name):
             raise PluginError(f"{origin}: a pass cannot be called {name!r}; {_NAME_FORM}")
-    return [Entry(name, path, origin) for name, path in plugin.passes.items()]
+    passes = [Entry(name, path, origin) for name, path in plugin.passes.items()]
+    operators = [
+        Entry(name, path, origin, kind="operator") for name, path in plugin.operators.items()
+    ]
+    return [*passes, *operators]
 
 
 def _from_file(path: Path) -> list[Entry]:
+    from graphfix.ops import Operator
     from graphfix.rewrite.base import Pass
 
     origin = Origin(path.stem, str(path))
@@ -173,9 +198,13 @@ def _from_file(path: Path) -> list[Entry]:
         and item.__module__ == module.__name__
         and not inspect.isabstract(item)
     ]
-    if not classes:
+    found = {item.name: item for item in vars(module).values() if isinstance(item, Operator)}
+    if not classes and not found:
         raise PluginError(f"--plugin {path}: the file defines no pass (a subclass of Pass)")
-    return [_file_entry(cls, path, origin) for cls in classes]
+    operators = [
+        Entry(name, f"{path}:{name}", origin, item, "operator") for name, item in found.items()
+    ]
+    return [*(_file_entry(cls, path, origin) for cls in classes), *operators]
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -203,6 +232,30 @@ def _file_entry(cls: "type[Pass]", path: Path, origin: Origin) -> Entry:
     if not PASS_NAME.fullmatch(name):
         raise PluginError(f"--plugin {path}: a pass cannot be called {name!r}; {_NAME_FORM}")
     return Entry(name, f"{path}:{cls.__name__}", origin, cls)
+
+
+def _imported(entry: Entry) -> object:
+    module_name, _, attribute = entry.path.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except Exception as error:
+        raise PluginError(
+            f"the {entry.kind} {entry.name!r} of {entry.origin} cannot be loaded from "
+            f"{entry.path!r}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _checked_operator(found: object, entry: Entry) -> "Operator":
+    from graphfix.ops import Operator
+
+    if not isinstance(found, Operator):
+        raise PluginError(f"{entry.path!r} of {entry.origin} is not an operator")
+    if found.name != entry.name:
+        raise PluginError(
+            f"{entry.path!r} of {entry.origin} calls itself {found.name!r} "
+            f"but is registered as {entry.name!r}"
+        )
+    return found
 
 
 def _checked(cls: object, entry: Entry) -> "type[Pass]":

@@ -277,3 +277,71 @@ def test_a_table_with_a_name_that_cannot_be_written_is_broken(site: Site) -> Non
 
 def test_an_empty_registry_has_no_names() -> None:
     assert list(Registry([]).names()) == []
+
+
+OPERATOR = '''
+from graphfix.ops import FunctionOperator
+
+TWICE = FunctionOperator.from_text("""
+<domain: "alpha", opset_import: ["" : 13]>
+Twice (x) => (y) { y = Add (x, x) }
+""")
+NUMBER = 5
+'''
+
+
+def _operators(site: Site, **operators: str) -> Registry:
+    source = f"from graphfix.plugins import Plugin\nPLUGIN = Plugin(operators={operators!r})\n"
+    site.module("alpha", source)
+    site.module("alpha_a", OPERATOR)
+    site.distribution("alpha", "1.0", alpha="alpha:PLUGIN")
+    return load_registry()
+
+
+def test_operator_of_a_plugin_is_imported_when_it_is_asked_for(site: Site) -> None:
+    registry = _operators(site, Twice="alpha_a:TWICE")
+    assert registry.operator_names() == ["Twice"]
+    assert "alpha_a" not in sys.modules
+    assert registry.operator("Twice").domain == "alpha"
+
+
+def test_own_operators_are_found_beside_those_of_plugins(site: Site) -> None:
+    assert _operators(site, Twice="alpha_a:TWICE").operator("RoiExtractor").domain == "ascend"
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "message"),
+    [
+        ("Thrice", "alpha_a:TWICE", "calls itself 'Twice' but is registered as 'Thrice'"),
+        ("Twice", "alpha_a:NUMBER", "is not an operator"),
+        ("RoiExtractor", "alpha_a:TWICE", "offers an operator 'RoiExtractor', which graphfix has"),
+        ("Twice", "alpha_a:GONE", "the operator 'Twice' of plugin 'alpha' of alpha 1.0 cannot"),
+    ],
+)
+def test_operator_that_is_not_what_the_table_says(
+    site: Site, name: str, path: str, message: str
+) -> None:
+    registry = _operators(site, **{name: path})
+    with pytest.raises(PluginError) as caught:
+        registry.operator(name)
+    assert message in str(caught.value)
+
+
+def test_two_plugins_with_one_operator_are_refused(site: Site) -> None:
+    _operators(site, Twice="alpha_a:TWICE")
+    source = "from graphfix.plugins import Plugin\nPLUGIN = Plugin(operators={'Twice': 'm:T'})\n"
+    site.module("beta", source)
+    site.distribution("beta", "2.0", beta="beta:PLUGIN")
+    with pytest.raises(PluginError) as caught:
+        load_registry()
+    assert str(caught.value) == (
+        "two plugins offer an operator called 'Twice': plugin 'alpha' of alpha 1.0 and plugin "
+        "'beta' of beta 2.0; uninstall one, or rename the operator in one of them"
+    )
+
+
+def test_operators_of_a_plugin_file(tmp_path: Path) -> None:
+    path = tmp_path / "graphfix_plugin_ops.py"
+    path.write_text(OPERATOR)
+    registry = load_registry([path])
+    assert registry.operator("Twice").name == "Twice"
