@@ -1,6 +1,7 @@
 """Types and shapes of the values in a model."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import onnx
 import onnx_ir as ir
@@ -9,6 +10,10 @@ from graphfix.errors import ModelError
 from graphfix.model import types
 from graphfix.model.encode import Piece, encode, external_fields
 from graphfix.model.io import join, paused_gc
+
+_MAX_VECTOR_ELEMENTS: Final = 4_000_000
+"""Beyond, the values of integers are not followed: onnx 1.23 makes an object for every element of
+every vector that is added or multiplied, so that one declared shape could fill the memory."""
 
 
 def infer_shapes(model: ir.Model) -> None:
@@ -25,14 +30,18 @@ def infer_shapes(model: ir.Model) -> None:
     graph contradicts itself.
     """
     with paused_gc():
-        merge = _Merge(model)
-        merge.run(described=False)
-        if merge.kept and merge.unknown:
-            merge.run(described=True)
+        rounds = _Rounds(model)
+        bare = join(encode(model, _left_out, described=False))
+        safe = rounds.run(bare, follow_numbers=False)
+        if rounds.unknown and safe:
+            rounds.run(bare, follow_numbers=True)
+        if rounds.unknown and rounds.kept:
+            told = join(encode(model, _left_out))
+            rounds.run(told, follow_numbers=safe)
 
 
-class _Merge:
-    """Rounds of inference; the second one builds on what the model alone knew in the first."""
+class _Rounds:
+    """Rounds of inference, each merged into the model."""
 
     def __init__(self, model: ir.Model) -> None:
         self._model = model
@@ -42,22 +51,28 @@ class _Merge:
             for dim in value.shape or ()
             if isinstance(dim, ir.SymbolicDim) and dim.value is not None
         }
-        self.kept = self.unknown = False
         self._kept_symbols: set[str] = set()
+        self._complete: dict[bytes, tuple[ir.DataType, ir.Shape]] = {}
+        self.unknown = self.kept = False
+        """Whether the last round left something unknown, and whether the model knew more."""
 
-    def run(self, *, described: bool) -> None:
-        """Infer and merge."""
+    def run(self, data: bytes, *, follow_numbers: bool) -> bool:
+        """Infer types and shapes of the model in ``data`` and merge them.
+
+        ``follow_numbers`` follows the values of integers, too. Return whether that is safe.
+        """
         self._symbols |= self._kept_symbols
-        data = join(encode(self._model, _left_out, described=described))
+        self.unknown = self.kept = False
+        self._complete.clear()
         try:
-            inferred = onnx.shape_inference.infer_shapes(data, data_prop=True)
+            result = onnx.shape_inference.infer_shapes(data, data_prop=follow_numbers)
         except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
             raise ModelError(f"shapes do not fit: {' '.join(str(error).split())}") from error
-        if isinstance(inferred, bytes):
-            proto = onnx.ModelProto()
-            proto.ParseFromString(inferred)
-            inferred = proto
-        self._graph(self._model.graph, inferred.graph)
+        proto = result if isinstance(result, onnx.ModelProto) else onnx.ModelProto()
+        if isinstance(result, bytes):
+            proto.ParseFromString(result)
+        self._graph(self._model.graph, proto.graph)
+        return _vector_elements(proto.graph) <= _MAX_VECTOR_ELEMENTS
 
     def _graph(self, graph: ir.Graph, proto: onnx.GraphProto) -> None:
         infos = {info.name: info.type for info in (*proto.value_info, *proto.output)}
@@ -78,6 +93,13 @@ class _Merge:
         if proto is None or (tensor := types.leaf(proto)) is None:
             self._keep(value)
             return
+        key = proto.SerializeToString()
+        if (complete := self._complete.get(key)) is not None:
+            dtype, shape = complete
+            if value.type is None:
+                value.type, value.shape = ir.TensorType(dtype), shape
+            if value.type == ir.TensorType(dtype) and value.shape == shape:
+                return
         type_ = types.from_proto(proto)
         if value.type != type_:
             if value.type is not None:
@@ -87,7 +109,14 @@ class _Merge:
         if not tensor.HasField("shape"):
             self._keep(value)
             return
-        value.shape = self._shape(value.shape, tensor.shape.dim)
+        value.shape = shape = self._shape(value.shape, tensor.shape.dim)
+        if type(type_) is ir.TensorType and not (self._has_unknown(tensor) or _is_denoted(shape)):
+            self._complete[key] = (type_.dtype, shape)
+
+    def _has_unknown(self, tensor: types.Leaf) -> bool:
+        return not all(
+            dim.HasField("dim_value") or dim.dim_param in self._symbols for dim in tensor.shape.dim
+        )
 
     def _keep(self, value: ir.Value) -> None:
         self.unknown = True
@@ -124,6 +153,19 @@ class _Merge:
             return old
         self.unknown = True
         return None
+
+
+def _is_denoted(shape: ir.Shape) -> bool:
+    return any(map(shape.get_denotation, range(len(shape))))
+
+
+def _vector_elements(graph: onnx.GraphProto) -> int:
+    """Return how many elements all vectors of known length in the main graph have together."""
+    total: int = sum(tensor.dims[0] for tensor in graph.initializer if len(tensor.dims) == 1)
+    for info in (*graph.input, *graph.value_info, *graph.output):
+        dims = info.type.tensor_type.shape.dim
+        total += dims[0].dim_value if len(dims) == 1 else 0
+    return total
 
 
 def _left_out(tensor: ir.TensorProtocol, name: str | None) -> tuple[Piece, ...]:

@@ -1,5 +1,7 @@
 """Types of values: the ones onnx-ir has, and a box for the others."""
 
+from typing import TypeAlias
+
 import onnx
 import onnx_ir as ir
 
@@ -27,7 +29,10 @@ class ProtoType:
         return f"ProtoType({' '.join(text.split())})"
 
 
-def leaf(proto: onnx.TypeProto) -> "onnx.TypeProto.Tensor | onnx.TypeProto.SparseTensor | None":
+Leaf: TypeAlias = onnx.TypeProto.Tensor | onnx.TypeProto.SparseTensor
+
+
+def leaf(proto: onnx.TypeProto) -> Leaf | None:
     """Return the tensor type inside sequences and optionals, or None when onnx-ir has no class."""
     kind = proto.WhichOneof("value")
     while kind in ("sequence_type", "optional_type"):
@@ -35,7 +40,7 @@ def leaf(proto: onnx.TypeProto) -> "onnx.TypeProto.Tensor | onnx.TypeProto.Spars
         kind = proto.WhichOneof("value")
     if kind not in ("tensor_type", "sparse_tensor_type"):
         return None
-    tensor: onnx.TypeProto.Tensor = getattr(proto, kind)
+    tensor: Leaf = getattr(proto, kind)
     return tensor if tensor.elem_type else None
 
 

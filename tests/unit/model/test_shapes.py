@@ -143,3 +143,10 @@ def test_what_onnx_refuses_is_reported() -> None:
         "shapes do not fit: [TypeInferenceError] Cannot infer type and shape for node name . No "
         "opset import for domain optype Neg"
     )
+
+
+def test_a_huge_vector_fills_no_memory() -> None:
+    assert inferred(
+        "main (float[1099511627776] x) => (y) <int64[1] m = {-1}> "
+        "{ a = Add(x, x) y = Reshape(a, m) }"
+    ) == {"a": "FLOAT[1099511627776]", "y": "FLOAT[1099511627776]"}
