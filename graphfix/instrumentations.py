@@ -59,6 +59,12 @@ class VerifyNumerics(Observer):
         if verification.status is Status.FAILED:
             raise NumericsError(f"{step.item.name}: {verification.reason}")
 
+    def failed(self, step: Step, error: PassError) -> None:
+        """Go back with the model when somebody else objected to a pass that was accepted here."""
+        verification = self.steps.get(step.index)
+        if verification is not None and verification.status is not Status.FAILED:
+            self.verifier.undo()
+
     def finish(self, model: ir.Model) -> None:
         """Compare the final model with the original one."""
         self.final = self.verifier.finish(model)
