@@ -8,11 +8,14 @@ import pytest
 hypothesis.settings.register_profile("graphfix", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("graphfix")
 
+if sys.version_info < (3, 11):
+    # onnxruntime 1.23 has no DeformConv to compare with, and ends the process on empty batches.
+    collect_ignore = ["unit/ops"]
+
 FAILS_ON_PYTHON_3_10 = {
     "test_attention_stays_in_standard_operators": "onnxsim 0.7 fails an assertion of its own",
     "test_case[sim-Shape-arithmetic-with-a-fixed-batch]": "onnxsim 0.7 gives other names",
     "test_case[opset-A-reduction-over-no-axis]": "onnxruntime 1.23 cannot run the model",
-    "test_no_boxes_or_images": "onnxruntime 1.23 divides by zero and ends the process",
 }
 """Python 3.10 has no newer onnxsim and onnxruntime than these."""
 
@@ -21,8 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if sys.version_info >= (3, 11):
         return
     for item in items:
-        function = getattr(item, "originalname", "")
-        reason = FAILS_ON_PYTHON_3_10.get(item.name) or FAILS_ON_PYTHON_3_10.get(function)
+        reason = FAILS_ON_PYTHON_3_10.get(item.name)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, run=False))
 
