@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from graphfix.errors import NumericsError, PassCrash, PassError
+from graphfix.errors import NumericsError, PassCrash, PassError, RewriteError
 from graphfix.manager import Observer, Step
 from graphfix.model import save
 from graphfix.verify import (
@@ -40,36 +40,54 @@ class CheckStructure(Observer):
 
 
 class VerifyNumerics(Observer):
-    """Holds every pass, and then the whole pipeline, to the numbers."""
+    """Holds every pass, and then the whole pipeline, to the numbers.
+
+    A verdict may come later than its pass; ``steps`` has them all when the run is over.
+    """
 
     def __init__(self, verifier: Verifier) -> None:
         self.verifier = verifier
         self.steps: dict[int, Verification] = {}
         self.final: Verification | None = None
+        self._names: dict[int, str] = {}
 
     def start(self, model: ir.Model) -> None:
         """Run the original model."""
+        self.steps, self.final = {}, None
         self.verifier.start(model)
 
     def after(self, step: Step) -> None:
         """Compare the model after the pass with the model before it, under the contract."""
         assert step.result is not None
-        verification = self.verifier.check(step.result, before=step.before)
-        self.steps[step.index] = verification
-        if verification.status is Status.FAILED:
-            raise NumericsError(f"{step.item.name}: {verification.reason}")
-
-    def failed(self, step: Step, error: PassError) -> None:
-        """Go back with the model when somebody else objected to a pass that was accepted here."""
-        verification = self.steps.get(step.index)
-        if verification is not None and verification.status is not Status.FAILED:
-            self.verifier.undo()
+        self._names[step.index] = step.item.name
+        self.steps[step.index] = self.verifier.check(
+            step.result, before=step.before, again=step.again, index=step.index
+        )
+        self._take_settled()
+        self._hold(step.index)
 
     def finish(self, model: ir.Model) -> None:
         """Compare the final model with the original one."""
+        self.verifier.settle()
+        self._take_settled()
         self.final = self.verifier.finish(model)
         if self.final.status is Status.FAILED:
             raise NumericsError(f"the whole pipeline: {self.final.reason}")
+
+    def _take_settled(self) -> None:
+        late = self.verifier.settled()
+        self.steps.update(late)
+        for index in sorted(late):
+            self._hold(index, late=True)
+
+    def _hold(self, index: int, *, late: bool = False) -> None:
+        verification = self.steps[index]
+        if verification.status is not Status.FAILED:
+            return
+        message = f"{self._names[index]}: {verification.reason}"
+        if late or verification.blame:
+            raise RewriteError(message, index, verification.blame)
+        raise NumericsError(message)
 
 
 class Timing(Observer):

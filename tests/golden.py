@@ -132,7 +132,7 @@ def run(case: Case, *, update: bool = False) -> None:
     Raises:
         GoldenError: something does not hold; the message shows the difference.
     """
-    before = _load(case)
+    before = load(case)
     structure(before)
     pipeline = parse(case.pipeline, registry())
     if case.error:
@@ -148,7 +148,7 @@ def run(case: Case, *, update: bool = False) -> None:
         _write(case, text, ops)
     else:
         _hold_graph(case, text, ops)
-    if verified != case.unverified and text != to_text(_load(case)):
+    if verified != case.unverified and text != to_text(load(case)):
         raise GoldenError(f"the numbers: {verified or 'verified, although they should not be'}")
     again, _, _ = _apply(case, pipeline, model=from_text(text), verify=False)
     if to_text(again) != to_text(from_text(text)):
@@ -179,20 +179,25 @@ def _sections(text: str) -> list[tuple[str, str]]:
     ]
 
 
-def _load(case: Case) -> ir.Model:
+def load(case: Case) -> ir.Model:
+    """The model before, anew."""
     return from_text(case.before)
+
+
+def specs(case: Case) -> list[InputSpec]:
+    """What the case says about the inputs."""
+    return [
+        InputSpec(name, low=f.get("low"), high=f.get("high"), values=_tuple(f.get("values")))
+        for name, f in case.feeds.items()
+    ]
 
 
 def _apply(
     case: Case, pipeline: Pipeline, *, model: ir.Model | None = None, verify: bool = True
 ) -> tuple[ir.Model, tuple[SkipRecord, ...], str]:
     """Run the passes one by one; the last value says why the numbers are not verified."""
-    model = model or _load(case)
-    specs = [
-        InputSpec(name, low=f.get("low"), high=f.get("high"), values=_tuple(f.get("values")))
-        for name, f in case.feeds.items()
-    ]
-    verifier = Verifier(specs=specs, dims=case.dims)
+    model = model or load(case)
+    verifier = Verifier(specs=specs(case), dims=case.dims)
     if verify:
         verifier.start(model)
     skips: list[SkipRecord] = []
@@ -220,25 +225,25 @@ def _tuple(values: Sequence[Any] | None) -> tuple[Any, ...] | None:
 
 
 def _replay(case: Case, passes: Sequence[Any]) -> ir.Model:
-    model = _load(case)
+    model = load(case)
     for item in passes:
         model = item.run(model, PassContext()).model
     return model
 
 
 def _hold_error(case: Case, pipeline: Pipeline) -> None:
-    outcome = PassManager(pipeline).run(lambda: _load(case))
+    outcome = PassManager(pipeline).run(lambda: load(case))
     found = str(outcome.failures[0].error) if outcome.failures else ""
     expected = {case.error, *(f"{item.name}: {case.error}" for item in pipeline.passes)}
     if found not in expected:
         raise GoldenError(f"expected the error\n  {case.error}\nbut got\n  {found or 'none'}")
-    if to_text(outcome.model) != to_text(_load(case)):
+    if to_text(outcome.model) != to_text(load(case)):
         raise GoldenError("the failed pass left its traces in the graph")
 
 
 def _hold_graph(case: Case, text: str, ops: str) -> None:
     if not case.rewrites:
-        unchanged = to_text(_load(case))
+        unchanged = to_text(load(case))
         if text != unchanged:
             difference = _difference(unchanged.splitlines(), text.splitlines())
             raise GoldenError(f"the graph changes; give it a block 'onnx after':\n{difference}")
@@ -265,7 +270,7 @@ def _write(case: Case, text: str, ops: str) -> None:
         new = _replace(body, "ops after", ops)
     elif case.after is not None:
         new = _replace(body, "onnx after", text)
-    elif text == to_text(_load(case)):
+    elif text == to_text(load(case)):
         return
     else:
         end = next(m.end() for m in _BLOCK.finditer(body) if m[1] == "onnx before")

@@ -40,8 +40,12 @@ def apply(
         typer.Option("--atol", min=0, help="Largest absolute difference allowed; only tightens."),
     ] = None,
     verify: Annotated[
-        str, typer.Option("--verify", help="full compares every pass; off compares nothing.")
-    ] = "full",
+        str | None,
+        typer.Option(
+            "--verify",
+            help="region compares every rewrite, full the model after every pass, off nothing.",
+        ),
+    ] = None,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Undo a failing pass and go on with the rest.")
     ] = False,
@@ -72,9 +76,11 @@ def apply(
     from graphfix.cli.progress import Progress
     from graphfix.errors import UsageError
     from graphfix.stages import apply as stage
+    from graphfix.verify import Mode
 
-    if verify not in ("full", "off"):
-        raise UsageError(f"--verify {verify!r} is not one of full, off")
+    modes = {mode.value: mode for mode in Mode}
+    if verify is not None and verify not in modes:
+        raise UsageError(f"--verify {verify!r} is not one of {', '.join(modes)}")
     request = stage.ApplyRequest(
         model=model,
         pipeline=_pipeline(open_registry(context, plugin), passes, recipe),
@@ -84,7 +90,7 @@ def apply(
         seed=seed,
         rtol=rtol,
         atol=atol,
-        verify=verify == "full",
+        verify=modes[verify] if verify else stage.DEFAULT_MODE,
         keep_going=keep_going,
         allow_unverified=allow_unverified,
         in_place=in_place,
@@ -142,8 +148,8 @@ def _print(result: "ApplyReport", report: Path | None) -> None:
     for path in (*result.written, *([report] if report else [])):
         print(f"wrote {path}")
     for step in result.steps:
-        if step.failed:
-            print(f"error: {step.error}", file=sys.stderr)
+        if step.failed or step.rolled_back:
+            print(f"error: {step.error or step.rolled_back}", file=sys.stderr)
         if step.reproduce:
             print(f"  reproduce with: {step.reproduce}", file=sys.stderr)
     if result.why_not and not any(step.error == result.why_not for step in result.steps):
@@ -160,9 +166,19 @@ def _row(step: "StepReport") -> tuple[str, ...]:
         f"{step.nodes[0]} → {step.nodes[1]}" if not step.failed else "undone",
         step.contract,
         _number(verification.max_abs) if verification else "",
-        verification.label if verification else ("failed" if step.failed else "off"),
+        _verified(step),
         f"{step.seconds + (verification.seconds if verification else 0):.2f}",
     )
+
+
+def _verified(step: "StepReport") -> str:
+    """The verdict, with the number of regions where these were compared instead of the outputs."""
+    verification = step.verification
+    if verification is None:
+        return "failed" if step.failed else "off"
+    count = verification.regions
+    regions = f", {count} region{'s' * (count != 1)}" if count else ""
+    return f"{verification.label}{regions}"
 
 
 def _number(value: float | None) -> str:

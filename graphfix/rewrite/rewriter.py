@@ -498,6 +498,7 @@ class Rewriter:
             dict(self.model.graph.opset_imports),
             self._functions_called((*before, *after)),
             unsuitable((*before, *after)),
+            len(after) - len(gone),
         )
 
     def _functions_called(self, nodes: Iterable[NodeSketch]) -> tuple[ir.Function, ...]:

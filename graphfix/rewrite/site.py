@@ -46,6 +46,9 @@ class Site:
     unsuitable: str = ""
     """Why the site cannot be run by itself; empty when it can."""
 
+    growth: int = 0
+    """Nodes that the graph has gained."""
+
     @property
     def reads(self) -> tuple[str, ...]:
         """The names the site takes from around it."""

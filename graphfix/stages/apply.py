@@ -16,10 +16,13 @@ from graphfix.instrumentations import CheckStructure, Reproduce, SaveAll, Timing
 from graphfix.manager import Instrumentation, Outcome, PassManager
 from graphfix.model import ModelDiff, check, diff, digest, infer_shapes, load, save
 from graphfix.pipeline import Pipeline
-from graphfix.verify import Status, Verification, Verifier
+from graphfix.verify import Mode, RegionVerifier, Status, Verification, Verifier
 
 SCHEMA = 1
 """Version of the JSON report; raised when a key changes its meaning or goes away."""
+
+DEFAULT_MODE = Mode.FULL
+"""How passes are verified unless the user says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class ApplyRequest:
     seed: int = 0
     rtol: float | None = None
     atol: float | None = None
-    verify: bool = True
+    verify: Mode = DEFAULT_MODE
     keep_going: bool = False
     allow_unverified: bool = False
     in_place: bool = False
@@ -67,6 +70,8 @@ class StepReport:
     seconds: float
     error: str = ""
     reproduce: str = ""
+    rolled_back: str = ""
+    """Why some rewrites were taken back while the others stand."""
 
     @property
     def failed(self) -> bool:
@@ -89,6 +94,7 @@ class StepReport:
             "seconds": round(self.seconds, 4),
             "error": self.error,
             "reproduce": self.reproduce,
+            "rolled_back": self.rolled_back,
         }
 
 
@@ -111,7 +117,7 @@ class ApplyReport:
     @property
     def ok(self) -> bool:
         """Whether everything that was asked for was done."""
-        return not self.why_not and not any(step.failed for step in self.steps)
+        return not self.why_not and not any(s.failed or s.rolled_back for s in self.steps)
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -142,7 +148,8 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
     started = time.perf_counter()
     _check_request(request)
     source = _Source(request.model)
-    verifier = Verifier(
+    kind = RegionVerifier if request.verify is Mode.REGION else Verifier
+    verifier = kind(
         shapes=request.shapes,
         data=request.data,
         seed=request.seed,
@@ -154,7 +161,7 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
     folder = target.with_name(f"{target.stem}.failed")
     reproduce = Reproduce(folder, verifier, _repeated_flags(request))
     looks: list[Instrumentation] = [timing, *onlookers]
-    if request.verify:
+    if request.verify is not Mode.OFF:
         looks += [CheckStructure(), numerics, reproduce]
     if request.save_all:
         looks.append(SaveAll(request.save_all))
@@ -229,6 +236,8 @@ def _check_request(request: ApplyRequest) -> None:
 
 def _repeated_flags(request: ApplyRequest) -> list[str]:
     flags = [text for path in request.plugins for text in ("--plugin", str(path))]
+    if request.verify is not DEFAULT_MODE:
+        flags += ["--verify", request.verify.value]
     for name, value in (("--rtol", request.rtol), ("--atol", request.atol)):
         if value is not None:
             flags += [name, f"{value:g}"]
@@ -258,6 +267,7 @@ def _step_reports(
                 seconds=timing.seconds.get(index, 0.0),
                 error=str(failure.error) if failure else "",
                 reproduce=reproduce.commands.get(index, ""),
+                rolled_back=str(outcome.rolled_back.get(index, "")),
             )
         )
     return tuple(reports)
@@ -269,7 +279,7 @@ def _why_not(request: ApplyRequest, outcome: Outcome, numerics: VerifyNumerics) 
         return str(outcome.failures[0].error)
     if outcome.rejected is not None:
         return str(outcome.rejected)
-    if not request.verify or request.allow_unverified:
+    if request.verify is Mode.OFF or request.allow_unverified:
         return ""
     final = numerics.final
     assert final is not None, "a run without failure has a final verification"
@@ -303,7 +313,7 @@ def _settings(request: ApplyRequest) -> dict[str, object]:
         "seed": request.seed,
         "rtol": request.rtol,
         "atol": request.atol,
-        "verify": "full" if request.verify else "off",
+        "verify": request.verify.value,
         "keep_going": request.keep_going,
         "allow_unverified": request.allow_unverified,
     }

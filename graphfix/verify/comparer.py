@@ -37,6 +37,8 @@ class Comparer:
     atol: float | None = None
     retyped: bool = False
     """Whether the dtype may have changed."""
+    constant: Sequence[bool] | None = None
+    """Which feeds are constant, where the feeds themselves do not tell."""
 
     def columns(
         self, expected: Columns, actual: Columns, names: Mapping[str, str]
@@ -46,8 +48,9 @@ class Comparer:
         ``names`` gives for each name the value of the reference model it stands for.
         """
         skip_extreme = any(isinstance(base(contract), InRange) for contract in self.contracts)
+        usual = {name: _usual_scale(expected[name]) for name in names}
         pairs = [
-            _Pair(name, k, expected[name][k], actual[name][k], _usual_scale(expected[name]))
+            _Pair(name, k, expected[name][k], actual[name][k], usual[name])
             for name in names
             for k, feed in enumerate(self.feeds)
             if not (skip_extreme and feed.extreme)
@@ -71,12 +74,15 @@ class Comparer:
 
     def _distrust_constants(self, found: dict["_Pair", OutputComparison]) -> None:
         """Zeros and ones alone prove nothing where every other feed was left aside."""
-        varied = {pair for pair in found if not is_constant(self.feeds[pair.k])}
+        varied = {pair for pair in found if not self._is_constant(pair.k)}
         judged = {pair.name for pair in varied if found[pair].conclusive}
         doubted = {pair.name for pair in varied} - judged
         for pair, one in found.items():
             if pair.name in doubted and one.passed:
                 found[pair] = replace(one, conclusive=False)
+
+    def _is_constant(self, k: int) -> bool:
+        return is_constant(self.feeds[k]) if self.constant is None else self.constant[k]
 
     def _reordered(self) -> bool:
         return any(isinstance(base(contract), Close) for contract in self.contracts)
@@ -88,8 +94,7 @@ class Comparer:
         )
 
     def _tolerance(self, pair: "_Pair") -> Tolerance:
-        feed = self.feeds[pair.k]
-        allowed = self.allowed(dtype_of(pair.before), constant=is_constant(feed))
+        allowed = self.allowed(dtype_of(pair.before), constant=self._is_constant(pair.k))
         return replace(allowed, scale_of_zeros=pair.usual)
 
     def _allow_noise(

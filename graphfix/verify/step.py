@@ -42,9 +42,37 @@ class Outcome:
     """Whether nothing is known of the model after, so that it must be prepared like an original."""
 
 
-def check_pass(state: State, result: PassResult, before: Source, settings: Settings) -> Outcome:
-    """Compare the model after a pass with the one before, as its contract says."""
-    return _Step(state, result, before, settings).outcome()
+def check_pass(
+    state: State,
+    result: PassResult,
+    before: Source,
+    settings: Settings,
+    *,
+    explain: bool = True,
+) -> Outcome:
+    """Compare the model after a pass with the one before, as its contract says.
+
+    ``explain`` looks for the first tensor that differs when it fails.
+    """
+    return _Step(state, result, before, settings, explain).outcome()
+
+
+def changed_interface(state: State, model: ir.Model) -> str:
+    """What a pass did to inputs and outputs that only an ``Interface`` contract allows."""
+    names = tuple(value.name or "" for value in model.graph.outputs)
+    if names != state.names:
+        return (
+            f"the outputs are {_list(names)}, before they were {_list(state.names)}; "
+            "only a pass whose contract is Interface may change them"
+        )
+    have = {name for feed in state.feeds[:1] for name in feed.feed}
+    now = {value.name or "" for value in model.graph.inputs}
+    must = {v.name or "" for v in model.graph.inputs if not v.is_initializer()}
+    if lost := sorted(have - now):
+        return f"input {_list(lost)} is gone; only a pass whose contract is Interface may do it"
+    if new := sorted(must - have):
+        return f"input {_list(new)} is new; only a pass whose contract is Interface may do it"
+    return ""
 
 
 def compare_segment(
@@ -67,7 +95,12 @@ def compare_segment(
 
 class _Step:
     def __init__(
-        self, state: State, result: PassResult, before: Source, settings: Settings
+        self,
+        state: State,
+        result: PassResult,
+        before: Source,
+        settings: Settings,
+        explain: bool,
     ) -> None:
         self.state = state
         self.contract = result.contract
@@ -75,32 +108,16 @@ class _Step:
         self.model = result.model
         self.before = state.pending_source or before
         self.settings = settings
+        self.explain = explain
 
     def outcome(self) -> Outcome:
         if isinstance(self.contract, Interface):
             return self._interface(self.contract)
-        if problem := self._changed_interface():
+        if problem := changed_interface(self.state, self.model):
             return self._failed(problem)
         if isinstance(self.contract, Replaces):
             return self._replaces(self.contract)
         return self._plain()
-
-    def _changed_interface(self) -> str:
-        """What the pass did to inputs and outputs although its contract keeps them."""
-        names = tuple(value.name or "" for value in self.model.graph.outputs)
-        if names != self.state.names:
-            return (
-                f"the outputs are {_list(names)}, before they were {_list(self.state.names)}; "
-                "only a pass whose contract is Interface may change them"
-            )
-        have = {name for feed in self.state.feeds[:1] for name in feed.feed}
-        now = {value.name or "" for value in self.model.graph.inputs}
-        must = {v.name or "" for v in self.model.graph.inputs if not v.is_initializer()}
-        if lost := sorted(have - now):
-            return f"input {_list(lost)} is gone; only a pass whose contract is Interface may do it"
-        if new := sorted(must - have):
-            return f"input {_list(new)} is new; only a pass whose contract is Interface may do it"
-        return ""
 
     def _plain(self) -> Outcome:
         state = self.state
@@ -170,6 +187,8 @@ class _Step:
         label = next((c.feeds for c in answer.comparisons if not c.passed), "")
         k = next((k for k, feed in enumerate(feeds) if feed.label == label), 0)
         pair = (feeds[k], feeds_after[k])
+        if not self.explain:
+            return Outcome(answer, self.state, feeds[k])
         where = first_diverging(self.before(), self.model, pair, comparer.allowed)
         reason = answer.reason + (f"; the first tensor that differs is {where}" if where else "")
         return Outcome(replace(answer, reason=reason, first_diverging=where), self.state, feeds[k])

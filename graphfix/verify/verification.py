@@ -1,6 +1,7 @@
 """The verdict about a pass or a pipeline, as a frozen value."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -16,6 +17,16 @@ class Status(Enum):
     """Nothing could be compared, or not everything; the reason says why. Never taken for passed."""
     OFF = "off"
     """The user asked for no verification."""
+
+
+class Mode(Enum):
+    """What is run to verify a pass."""
+
+    REGION = "region"
+    """Each rewrite by itself, before and after, where that is possible."""
+    FULL = "full"
+    """The whole model before and after."""
+    OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,14 @@ class Verification:
     seconds: float = 0.0
     first_diverging: str = ""
     """The first tensor, in graph order, that differs beyond the contract; after a failure."""
+    mode: Mode = Mode.FULL
+    """What was run."""
+    regions: int = 0
+    """Rewrites, or groups of touching ones, that were run by themselves."""
+    why_full: str = ""
+    """Why the whole model was run although regions were asked for."""
+    blame: Mapping[int, str] = field(default_factory=dict)
+    """The rewrites that failed, by the number of their anchor, and how; empty when unknown."""
 
     @property
     def passed(self) -> bool:
@@ -68,6 +87,9 @@ class Verification:
             "bindings": list(self.bindings),
             "feeds": list(self.feeds),
             "first_diverging": self.first_diverging,
+            "mode": self.mode.value,
+            "regions": self.regions,
+            "why_full": self.why_full,
             "seconds": self.seconds,
         }
 
@@ -76,5 +98,10 @@ class Verification:
         return replace(self, seconds=seconds)
 
 
-VERIFICATION_OFF = Verification(Status.OFF, "verification was switched off")
+VERIFICATION_OFF = Verification(Status.OFF, "verification was switched off", mode=Mode.OFF)
 """The verdict of a run without verification."""
+
+LATE = Verification(
+    Status.NOT_VERIFIED, "the run ended before the rewrites were judged", mode=Mode.REGION
+)
+"""Stands for a verdict that comes later."""

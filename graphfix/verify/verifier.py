@@ -3,12 +3,14 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import onnx_ir as ir
 
 from graphfix.rewrite.records import PassResult
 from graphfix.spec import InputSpec, parse_shapes
+from graphfix.verify.blame import Again, blamed
 from graphfix.verify.comparer import verdict
 from graphfix.verify.evaluate import evaluate
 from graphfix.verify.feeds import FeedSet
@@ -82,8 +84,18 @@ class Verifier:
         self._failing = next(iter(self._prepared.feeds), None)
         self._checked = None
 
-    def check(self, result: PassResult, *, before: Source) -> Verification:
+    def check(
+        self,
+        result: PassResult,
+        *,
+        before: Source,
+        again: Again | None = None,
+        index: int = 0,
+    ) -> Verification:
         """Compare the model after a pass with the one before it, under ``result.contract``.
+
+        ``again`` runs the pass anew without some rewrites, to find those that are to blame for a
+        failure; ``index`` says which pass of its pipeline it is.
 
         A failed check leaves the verifier at the model before; any other takes the pass as done
         (see :meth:`undo`). ``before`` builds the model before the pass anew; it is called only for
@@ -103,6 +115,7 @@ class Verifier:
         bindings, feeds = self._prepared.bindings, outcome.state.feeds
         if answer.status is Status.FAILED:
             self._failing = outcome.failing or self._failing
+            answer = blamed(answer, result, again, partial(self._holds, state, before, again))
         else:
             self._state = outcome.state
             if not outcome.state.pending:
@@ -118,6 +131,22 @@ class Verifier:
             feeds=tuple(feed.label for feed in feeds),
             seconds=time.perf_counter() - started,
         )
+
+    def settled(self) -> Mapping[int, Verification]:
+        """Verdicts about earlier passes that were not known when they were checked."""
+        return {}
+
+    def settle(self) -> None:
+        """Judge what has not been judged yet."""
+
+    def _holds(
+        self, state: State, before: Source, again: Again | None, without: frozenset[int]
+    ) -> bool:
+        """Whether a pass is right without some of its rewrites."""
+        assert again is not None
+        result = again(dict.fromkeys(without, "to find out which rewrite is to blame"))
+        outcome = check_pass(state, result, before, self._settings, explain=False)
+        return outcome.verdict.status is not Status.FAILED
 
     def undo(self) -> None:
         """Forget the last checked pass: the caller has gone back to the model before it."""
