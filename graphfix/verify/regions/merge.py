@@ -28,7 +28,7 @@ def groups(sites: Sequence[SiteRun]) -> list[list[SiteRun]]:
             makers[name] = site
     for site in sites:
         odd = _changed(site)
-        touching = [other for name in odd for other in readers.get(name, ())]
+        touching = [other for _, name in odd for other in readers.get(name, ())]
         if site.problem:
             names = (*site.site.reads, *site.made_after)
             touching += [makers[name] for name in names if name in makers]
@@ -44,16 +44,13 @@ def groups(sites: Sequence[SiteRun]) -> list[list[SiteRun]]:
 def as_one(group: Sequence[SiteRun], number: int) -> SiteRun:
     """One site of several in the order they were made.
 
-    What one put in and a later one took out again is in neither side. A value between them counts
-    no more as a border, unless it has kept its shape and dtype.
+    What one put in and a later one took out again is in neither side.
     """
     added = {id(item.node) for site in group for item in site.site.after}
     removed = {id(item.node) for site in group for item in site.site.before}
     before = [i for site in group for i in site.site.before if id(i.node) not in added]
     after = [i for site in group for i in site.site.after if id(i.node) not in removed]
     unique = {id(item.node): item for item in before}
-    inner = {name for site in group for name in site.site.reads}
-    odd = {name for site in group for name in _changed(site) if name in inner}
     made_before = {name for item in before for name in item.outputs}
     made_after = {name for item in after for name in item.outputs}
     keys = {name: key for site in group for name, key in site.keys.items()}
@@ -62,8 +59,7 @@ def as_one(group: Sequence[SiteRun], number: int) -> SiteRun:
         (old, new)
         for site in group
         for old, new in site.site.pairs
-        if new not in odd
-        and (old in made_before or old in keys)
+        if (old in made_before or old in keys)
         and (new in made_after or new in keys or new in constants)
     ]
     first = group[0]
@@ -80,10 +76,23 @@ def as_one(group: Sequence[SiteRun], number: int) -> SiteRun:
     return SiteRun(number, rewrites, whole, first.contract, read)
 
 
-def _changed(site: SiteRun) -> list[str]:
-    """Names of values that took another's place with another shape or dtype."""
+def drop_inner(site: SiteRun, group: Sequence[SiteRun]) -> None:
+    """Forget values between the sites of a group that have another shape or dtype now.
+
+    They are no border of the whole, which is right if all that comes out of it is.
+    """
+    inner = {name for each in group for name in each.site.reads}
+    for old, new in _changed(site):
+        if new in inner:
+            del site.before[old], site.after[old]
+    if not site.problem and not site.before:
+        site.problem = "nothing that comes out of it can be compared"
+
+
+def _changed(site: SiteRun) -> list[tuple[str, str]]:
+    """Replaced values, and those in their place, that differ in shape or dtype."""
     return [
-        new
+        (old, new)
         for old, new in site.site.pairs
         if old in site.before and _form(site.before[old]) != _form(site.after[old])
     ]

@@ -20,7 +20,7 @@ from graphfix.verify.blame import Again
 from graphfix.verify.evaluate import one_line, select
 from graphfix.verify.feeds import FeedSet
 from graphfix.verify.regions.judge import SiteVerdict, judge
-from graphfix.verify.regions.merge import as_one, groups
+from graphfix.verify.regions.merge import as_one, drop_inner, groups
 from graphfix.verify.regions.site_run import SiteRun, run_sites
 from graphfix.verify.regions.store import ValueStore
 from graphfix.verify.state import Source
@@ -177,6 +177,7 @@ def _judge_pass(
         if len(group) > 1:
             site = as_one(group, site.number)
             run_sites([site], store, len(feeds))
+            drop_inner(site, group)
         if site.problem:
             node = site.rewrites[0].node
             run.problem = f"the rewrite of {node!r} does not run by itself: {site.problem}"
