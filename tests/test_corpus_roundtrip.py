@@ -137,7 +137,7 @@ def test_outputs_stay_the_same(tmp_path: Path) -> None:
     for name, (data, feeds) in corpus().items():
         model = from_bytes(data)
         try:
-            session = Session(model)
+            session = Session(model, threads=1)
         except NotRunnable as error:
             refused[_reason(str(error))] += 1
             continue
@@ -155,7 +155,7 @@ def test_outputs_stay_the_same(tmp_path: Path) -> None:
             refused[_reason(str(error))] += 1
             continue
         save(model, target)
-        after = Session(load(target)).run(inputs)
+        after = Session(load(target), threads=1).run(inputs)
         assert list(before) == list(after), name
         for output in before:
             assert _same(before[output], after[output]), f"{name}: {output}"
