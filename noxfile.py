@@ -53,7 +53,7 @@ def update(session: nox.Session) -> None:
 def torch(session: nox.Session) -> None:
     """Run the tests that need torch."""
     session.install("-r", "tests/torch/requirements.txt", ".")
-    session.run("pytest", "tests/torch", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/torch", *session.posargs)
 
 
 @nox.session(python="3.11", venv_backend="uv|virtualenv")

@@ -1,5 +1,5 @@
 # torch is not installed where types are checked
-# mypy: disable-error-code="misc, import-not-found"
+# mypy: disable-error-code="misc, import-not-found, untyped-decorator"
 """The custom operators against torch: grid_sample, torchvision's RoIAlign and boxes."""
 
 import inspect
@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from onnxscript import opset15, script
+from onnxscript.values import Opset
 
+from graphfix.ops import FunctionOperator
 from tests.unit.ops.one_call import run
 
 _COMPILED = """
@@ -209,3 +212,16 @@ def test_position_sensitive_pooling(seed: int) -> None:
     area = torch.einsum("ihr,jwr->rij", in_height, in_width)[:, None]
     wanted = torch.where(area > 0, total / area.clamp(min=1), 0.0)
     np.testing.assert_allclose(y, wanted.numpy(), rtol=1e-6, atol=1e-7)
+
+
+@script(Opset("test.plugin", 1), default_opset=opset15)
+def Swish(x, beta: float = 1.5):  # type: ignore[no-untyped-def]  # onnxscript reads annotations
+    return x * opset15.Sigmoid(opset15.CastLike(beta, x) * x)
+
+
+@pytest.mark.parametrize("beta", [None, 3.0])
+def test_operator_written_in_onnxscript(beta: float | None) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    (y,) = run(FunctionOperator.from_onnxscript(Swish), [x], {"beta": beta} if beta else {})
+    wanted = torch.from_numpy(x) * torch.sigmoid((beta or 1.5) * torch.from_numpy(x))
+    np.testing.assert_allclose(y, wanted.numpy(), rtol=1e-5)
