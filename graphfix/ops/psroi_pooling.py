@@ -17,7 +17,8 @@ class PSROIPooling(SpecialisedOperator):
     and ends at ``(round(x2) + 1) * spatial_scale``, is at least 0.1 wide, and is cut into
     ``group_size`` by ``group_size`` bins. Bin ``(i, j)`` of output channel ``d`` is the mean of
     channel ``(d * group_size + i) * group_size + j`` over the cells from the floor of its begin to
-    the ceiling of its end that lie on the map; 0 when there are none.
+    the ceiling of its end that lie on the map; 0 when there are none. NaN in ``rois`` counts as 0,
+    numbers end at 1e9, that of the image at the last image.
 
     Memory: two running sums of ``x`` in float64. They make an infinity or NaN in ``x`` show in bins
     that do not hold it.
@@ -81,6 +82,8 @@ class PSROIPooling(SpecialisedOperator):
                 "scale": call.attr_float("spatial_scale"),
                 "groups": float(group),
                 "smallest": 0.1,
+                "lowest": -1e9,
+                "highest": 1e9,
                 "float_zero": 0.0,
                 "float_one": 1.0,
             }
@@ -143,7 +146,10 @@ _RUNNING_SUM = """
 
     regions_last = Transpose <perm = [0, 2, 1]> (rois)
     regions = Reshape (regions_last, five_wide)
-    rounded = Round (regions)
+    unknown = IsNaN (regions)
+    known = Where (unknown, float_zero, regions)
+    near = Clip (known, lowest, highest)
+    rounded = Round (near)
     last_image = Sub (n, i1)
     last_float = Cast <to = 1> (last_image)
     image_any = Gather <axis = 1> (rounded, i0)

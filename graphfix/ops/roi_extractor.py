@@ -1,6 +1,7 @@
 """RoiExtractor: RoIAlign on the level of a feature pyramid that fits the size of each region."""
 
 from collections.abc import Mapping, Sequence
+from string import Template
 
 import onnx_ir as ir
 
@@ -17,6 +18,10 @@ class RoiExtractor(SpecialisedOperator):
     ``floor(log2(sqrt((x2 - x1) * (y2 - y1)) / finest_scale + 1e-6))``, kept within the levels there
     are. With ``roi_scale_factor`` above 0 and more than one level it is then scaled about its
     centre. RoIAlign reads it from the features of its level, times ``spatial_scale[level]``.
+
+    RoIAlign of onnxruntime crashes on wild regions, so NaN counts as 0 and the number of the image
+    is kept in range; and with ``sample_num`` 0, where the work grows with the region, regions end
+    four pictures off the picture, and negative sizes, which have no sampling points, count as 0.
 
     Memory: the output twice.
     """
@@ -104,12 +109,24 @@ class RoiExtractor(SpecialisedOperator):
             "y1_at": (1,),
             "x2_at": (2,),
             "y2_at": (3,),
+            "height_at": 2,
+            "width_at": 3,
+            "lowest": -1e9,
+            "highest": 1e9,
+            "minus_four": -4.0,
+            "five": 5.0,
             "half": 0.5,
             "finest": float(call.attr_int("finest_scale")),
             "little": 1e-6,
             "factor": call.attr_float("roi_scale_factor"),
         }
         numbers.update({f"bound_{level}": float(2**level) for level in range(1, levels)})
+        numbers.update(
+            {
+                f"scale_{level}": scale
+                for level, scale in enumerate(call.attr_floats("spatial_scale"))
+            }
+        )
         text = [constants(numbers), _REGIONS]
         if levels == 1:
             text.append(_align(call, 0, "corners", "image", "y"))
@@ -151,7 +168,12 @@ def _align(call: Call, level: int, corners: str, image: str, result: str) -> str
         name = "half_pixel" if call.attr_int("aligned") else "output_half_pixel"
         mode = f', coordinate_transformation_mode = "{name}"'
     height, width = call.attr_int("pooled_height"), call.attr_int("pooled_width")
+    bounded = ""
+    if call.attr_int("sample_num") == 0:
+        bounded = _BOUNDED.substitute(level=level, corners=corners)
+        corners = f"bounded_{level}"
     return f"""
+        {bounded}
         {result} = RoiAlign <
             mode = "avg", sampling_ratio = {call.attr_int("sample_num")},
             output_height = {height}, output_width = {width},
@@ -178,19 +200,46 @@ def _members(level: int, levels: int) -> str:
     return text
 
 
-# The number of the image is kept in range, as RoiAlign reads without looking.
+_BOUNDED = Template("""
+    sizes_$level = Shape (features_$level)
+    rows_$level = Gather <axis = 0> (sizes_$level, height_at)
+    columns_$level = Gather <axis = 0> (sizes_$level, width_at)
+    rows_float_$level = Cast <to = 1> (rows_$level)
+    columns_float_$level = Cast <to = 1> (columns_$level)
+    tall_$level = Div (rows_float_$level, scale_$level)
+    wide_$level = Div (columns_float_$level, scale_$level)
+    least_y_$level = Mul (tall_$level, minus_four)
+    least_x_$level = Mul (wide_$level, minus_four)
+    most_y_$level = Mul (tall_$level, five)
+    most_x_$level = Mul (wide_$level, five)
+    given_x1_$level = Gather <axis = 1> ($corners, x1_at)
+    given_y1_$level = Gather <axis = 1> ($corners, y1_at)
+    given_x2_$level = Gather <axis = 1> ($corners, x2_at)
+    given_y2_$level = Gather <axis = 1> ($corners, y2_at)
+    near_x1_$level = Clip (given_x1_$level, least_x_$level, most_x_$level)
+    near_y1_$level = Clip (given_y1_$level, least_y_$level, most_y_$level)
+    near_x2_$level = Clip (given_x2_$level, least_x_$level, most_x_$level)
+    near_y2_$level = Clip (given_y2_$level, least_y_$level, most_y_$level)
+    right_$level = Max (near_x1_$level, near_x2_$level)
+    bottom_$level = Max (near_y1_$level, near_y2_$level)
+    bounded_$level = Concat <axis = 1> (near_x1_$level, near_y1_$level, right_$level, bottom_$level)
+""")
+
 _REGIONS = """
     features_shape = Shape (features_0)
     images = Gather <axis = 0> (features_shape, i0)
     last_image = Sub (images, i1)
     last_flat = Reshape (last_image, minus1)
     last_float = Cast <to = 1> (last_flat)
-    image_column = Slice (rois, i0, i1, i1)
+    unknown = IsNaN (rois)
+    known = Where (unknown, float_zero, rois)
+    regions = Clip (known, lowest, highest)
+    image_column = Slice (regions, i0, i1, i1)
     image_flat = Reshape (image_column, minus1)
     image_low = Max (image_flat, float_zero)
     image_float = Min (image_low, last_float)
     image = Cast <to = 7> (image_float)
-    corners = Slice (rois, i1, i5, i1)
+    corners = Slice (regions, i1, i5, i1)
 """
 
 _SIZES = """

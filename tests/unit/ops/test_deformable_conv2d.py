@@ -191,6 +191,15 @@ def test_infinity_outside_the_window_does_not_spread() -> None:
     assert np.isfinite(y).all()
 
 
+def test_wild_offsets_read_zeros() -> None:
+    case = Case(n=1, bias=True)
+    x, weight, offsets, bias = case.inputs()
+    wild = [3e38, -3e38, np.inf, -np.inf, 1e10]
+    offsets[:, :9] = np.random.default_rng(0).choice(wild, offsets[:, :9].shape)
+    (y,) = run(NAME, [x, weight, offsets, bias], case.attributes)
+    np.testing.assert_array_equal(y, np.broadcast_to(bias.reshape(1, -1, 1, 1), y.shape))
+
+
 def test_output_shape_is_known_where_the_inputs_are() -> None:
     case = Case()
     model = build(NAME, case.inputs(), case.attributes, static=True)

@@ -66,6 +66,15 @@ def test_bins_outside_the_map_are_zero() -> None:
     np.testing.assert_array_equal(y, np.zeros_like(y))
 
 
+def test_wild_regions_harm_neither_the_run_nor_others() -> None:
+    random = np.random.default_rng(0)
+    x, rois = _inputs(0, groups=1)
+    wild = random.choice([0, 9, -9, 1e6, 3e38, -3e38, np.inf, -np.inf, np.nan], (1, 5, 100))
+    (y,) = run(NAME, [x, np.concatenate([rois, wild], 2).astype(np.float32)], ATTRIBUTES)
+    np.testing.assert_array_equal(y[:20], run(NAME, [x, rois], ATTRIBUTES)[0])
+    assert np.isfinite(y).all()
+
+
 def test_no_regions() -> None:
     assert _close(_inputs(0, count=0), **ATTRIBUTES).shape == (0, 2, 3, 3)
 

@@ -97,6 +97,23 @@ def test_an_image_number_out_of_range_reads_the_nearest_image() -> None:
     np.testing.assert_array_equal(y, wanted)
 
 
+@pytest.mark.parametrize("attributes", [{}, {"sample_num": 2}, {"roi_scale_factor": 1.5}])
+def test_wild_regions_harm_neither_the_run_nor_others(attributes: dict[str, Any]) -> None:
+    random = np.random.default_rng(0)
+    wild = [0, 1, -1, 50, -50, 1e4, -1e6, 1e10, 3e38, -3e38, np.inf, -np.inf, np.nan]
+    rois = np.vstack([_rois(0), random.choice(wild, (200, 5))]).astype(np.float32)
+    (y,) = run(NAME, [*_features(0), rois], attributes)
+    (wanted,) = run(NAME, [*_features(0), rois[:24]], attributes)
+    np.testing.assert_array_equal(y[:24], wanted)
+    assert np.isfinite(y).all()
+
+
+def test_negative_sizes_have_no_sampling_points() -> None:
+    rois = np.array([[0, 50, 50, 20, 90], [1, 30, 60, 90, 10], [0, 9, 9, 3, 3]], np.float32)
+    (y,) = run(NAME, [*_features(0), rois], {})
+    np.testing.assert_array_equal(y, np.zeros((3, 3, 7, 7)))
+
+
 def test_float16_is_computed_in_float32_and_rounded_once() -> None:
     half = [array.astype(np.float16) for array in (*_features(0), _rois(0))]
     (y,) = run(NAME, half, {})
