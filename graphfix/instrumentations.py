@@ -68,7 +68,7 @@ class VerifyNumerics(Observer):
 
     def finish(self, model: ir.Model) -> None:
         """Compare the final model with the original one."""
-        self.verifier.settle()
+        self.verifier.settle(model)
         self._take_settled()
         self.final = self.verifier.finish(model)
         if self.final.status is Status.FAILED:

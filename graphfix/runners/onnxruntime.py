@@ -19,7 +19,8 @@ _LAST_COMPLETE_OPSET: Final = 21
 whose only change there is that they take bfloat16."""
 
 _MESSAGE_LENGTH: Final = 300
-_THREADS: Final = 2
+THREADS: Final = 2
+"""Of a session, unless told otherwise."""
 _FATAL: Final = 4
 """Log level; what onnxruntime has to say arrives as an exception."""
 
@@ -39,7 +40,7 @@ class Session:
     """
 
     def __init__(
-        self, model: ir.Model, *, outputs: Sequence[str] | None = None, threads: int = _THREADS
+        self, model: ir.Model, *, outputs: Sequence[str] | None = None, threads: int = THREADS
     ) -> None:
         """Load ``model``; ``outputs`` names values that are returned after its own outputs.
 

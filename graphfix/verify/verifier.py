@@ -136,8 +136,8 @@ class Verifier:
         """Verdicts about earlier passes that were not known when they were checked."""
         return {}
 
-    def settle(self) -> None:
-        """Judge what has not been judged yet."""
+    def settle(self, model: ir.Model) -> None:
+        """Judge what has not been judged yet; ``model`` is the one after it all."""
 
     def _holds(
         self, state: State, before: Source, again: Again | None, without: frozenset[int]

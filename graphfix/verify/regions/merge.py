@@ -27,7 +27,7 @@ def groups(sites: Sequence[SiteRun]) -> list[list[SiteRun]]:
         for name in (*(new for _, new in site.site.pairs), *site.made_after):
             makers[name] = site
     for site in sites:
-        odd = _changed(site)
+        odd = changed(site)
         touching = [other for _, name in odd for other in readers.get(name, ())]
         if site.problem:
             names = (*site.site.reads, *site.made_after)
@@ -82,14 +82,14 @@ def drop_inner(site: SiteRun, group: Sequence[SiteRun]) -> None:
     They are no border of the whole, which is right if all that comes out of it is.
     """
     inner = {name for each in group for name in each.site.reads}
-    for old, new in _changed(site):
+    for old, new in changed(site):
         if new in inner:
             del site.before[old], site.after[old]
     if not site.problem and not site.before:
         site.problem = "nothing that comes out of it can be compared"
 
 
-def _changed(site: SiteRun) -> list[tuple[str, str]]:
+def changed(site: SiteRun) -> list[tuple[str, str]]:
     """Replaced values, and those in their place, that differ in shape or dtype."""
     return [
         (old, new)

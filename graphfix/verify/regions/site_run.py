@@ -10,7 +10,7 @@ import onnx_ir as ir
 from graphfix.contract import Contract
 from graphfix.rewrite.records import Rewrite
 from graphfix.rewrite.site import Site
-from graphfix.runners.onnxruntime import NotRunnable, Session
+from graphfix.runners.onnxruntime import THREADS, NotRunnable, Session
 from graphfix.verify.evaluate import one_line
 from graphfix.verify.regions.build import Part, build, made_by
 from graphfix.verify.regions.store import ValueStore
@@ -44,6 +44,8 @@ class SiteRun:
     """Replaced value to what it is now."""
     problem: str = ""
     """Why it could not be run by itself."""
+    in_end: bool = False
+    """Whether the store has what it makes now, from the run of the model at the end."""
 
     @cached_property
     def made_before(self) -> set[str]:
@@ -111,9 +113,11 @@ def _bytes(site: SiteRun, store: ValueStore) -> int:
 
 
 def _run_batch(batch: Sequence[SiteRun], store: ValueStore, feeds: int) -> None:
+    parts_before = [site.old(f"{k}:") for k, site in enumerate(batch)]
+    parts_after = [site.new(f"{k}:") for k, site in enumerate(batch) if not site.in_end]
     try:
-        old = _run_side([site.old(f"{k}:") for k, site in enumerate(batch)], batch, store, feeds)
-        new = _run_side([site.new(f"{k}:") for k, site in enumerate(batch)], batch, store, feeds)
+        old = _run_side(parts_before, batch, store, feeds)
+        new = _run_side(parts_after, batch, store, feeds)
     except NotRunnable as error:
         if len(batch) == 1:
             batch[0].problem = one_line(error)
@@ -144,9 +148,10 @@ def _run_side(
         return [{} for _ in range(feeds)]
     keys = dict.fromkeys(key for site in batch for key in site.keys.values())
     model = build(parts, {key: store.get(key, 0) for key in keys})
-    heavy = sum(int(store.get(key, 0).nbytes) for key in keys) > _WORTH_THREADS
+    size = sum(int(store.get(key, 0).nbytes) for key in keys)
+    many = size > _WORTH_THREADS or any(site.in_end for site in batch)
     rows = ({key: store.get(key, k) for key in keys} for k in range(feeds))
-    return run_part(model, rows, 2 if heavy else 1)
+    return run_part(model, rows, THREADS if many else 1)
 
 
 def _column(
@@ -158,4 +163,4 @@ def _column(
     tensor = site.site.constants.get(name)
     if tensor is not None:
         return (tensor.numpy(),) * len(rows)
-    return tuple(store.get(site.keys[name], k) for k in range(len(rows)))
+    return tuple(store.get(site.keys.get(name, name), k) for k in range(len(rows)))

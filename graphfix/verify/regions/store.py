@@ -16,6 +16,7 @@ class ValueStore:
     def __init__(self, budget: int = BUDGET) -> None:
         self._left = budget
         self._arrays: dict[tuple[str, int], Any] = {}
+        self._files = 0
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def put(self, name: str, k: int, array: Any) -> None:
@@ -42,6 +43,7 @@ class ValueStore:
     def _on_disk(self, array: Any) -> Any:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="graphfix-")
-        path = Path(self._folder.name) / f"{len(self._arrays)}.npy"
+        self._files += 1  # never the same file again: the old array may still be mapped from it
+        path = Path(self._folder.name) / f"{self._files}.npy"
         np.save(path, array, allow_pickle=False)
         return np.load(path, mmap_mode="r")

@@ -1,7 +1,9 @@
 """A stretch of the pipeline whose rewrites are judged one by one, after its passes have run.
 
-The model at its start is run once, with what the sites read as further outputs. What a site reads
-of an earlier site's new nodes comes from running that site.
+The model at its end, whose outputs are wanted anyway, is run with what the sites read as further
+outputs. A site is judged by what it makes of its inputs, so it does not matter whether these come
+from before or after other rewrites. Where the model at the end has lost a value, or does not run,
+the one at the start is run. What only existed in between comes from running the site that made it.
 """
 
 import time
@@ -17,10 +19,11 @@ from graphfix.errors import UsageError
 from graphfix.rewrite.records import PassResult, Rewrite
 from graphfix.runners.onnxruntime import NotRunnable, Session
 from graphfix.verify.blame import Again
+from graphfix.verify.comparer import Columns
 from graphfix.verify.evaluate import one_line, select
 from graphfix.verify.feeds import FeedSet
 from graphfix.verify.regions.judge import SiteVerdict, judge
-from graphfix.verify.regions.merge import as_one, drop_inner, groups
+from graphfix.verify.regions.merge import as_one, changed, drop_inner, groups
 from graphfix.verify.regions.site_run import SiteRun, run_sites
 from graphfix.verify.regions.store import ValueStore
 from graphfix.verify.state import Source
@@ -47,27 +50,58 @@ class PassRun:
     seconds: float = 0.0
 
 
-def run_stretch(
-    passes: Sequence[Deferred],
-    feeds: Sequence[FeedSet],
-    arithmetic: np.dtype[Any] | None,
-    seed: int,
-) -> Iterator[PassRun]:
-    """Judge all sites of the passes, in order."""
-    started = time.perf_counter()
-    store = ValueStore()
-    try:
-        runs = [PassRun(item) for item in passes]
-        sites = _locate(runs, passes[0].before(), feeds, store)
-        shared = (time.perf_counter() - started) / len(runs)
-        for run, own in zip(runs, sites, strict=True):
-            started = time.perf_counter()
-            if not run.problem:
-                _judge_pass(run, own, feeds, store, arithmetic, seed)
-            run.seconds = shared + time.perf_counter() - started
-            yield run
-    finally:
-        store.close()
+@dataclass
+class Stretch:
+    """Passes in a row that wait for their verdicts."""
+
+    passes: Sequence[Deferred]
+    feeds: Sequence[FeedSet]
+    arithmetic: np.dtype[Any] | None
+    """The coarsest float narrower than 32 bits that the first model computes in."""
+    seed: int
+    outputs: Columns | None = None
+    """What the model at the end makes, when it was run and ran."""
+
+    def judge(self, end: ir.Model) -> list[PassRun]:
+        """Judge the sites of the passes in order, up to the first pass with a failure."""
+        runs = self._judge(end, steady=True)
+        if any(run.problem for run in runs):
+            outputs = self.outputs
+            runs = self._judge(self.passes[0].before(), steady=False)
+            self.outputs = outputs
+        return runs
+
+    def _judge(self, model: ir.Model, *, steady: bool) -> list[PassRun]:
+        """``steady`` refuses borders that change shape or dtype: they look alike at the end."""
+        started = time.perf_counter()
+        store = ValueStore()
+        runs = [PassRun(item) for item in self.passes]
+        try:
+            sites, wanted = _locate(runs, model)
+            if any(run.problem for run in runs):
+                return runs
+            if steady:
+                made = _mark_in_end([site for own in sites for site in own], model)
+                wanted = tuple(dict.fromkeys((*wanted, *made)))
+            problems, self.outputs = run_model(model, wanted, self.feeds, store)
+            shared = (time.perf_counter() - started) / len(runs)
+            for run, own in zip(runs, sites, strict=True):
+                started = time.perf_counter()
+                keys = [key for site in own for key in site.keys.values()]
+                keys += [new for site in own if site.in_end for _, new in site.site.pairs]
+                run.problem = next((problems[key] for key in keys if key in problems), "")
+                if not run.problem:
+                    run_waves(own, store, len(self.feeds))
+                    if steady and any(map(changed, own)):
+                        run.problem = "a border has changed its shape or dtype"
+                        continue
+                    _judge_pass(run, own, self.feeds, store, self.arithmetic, self.seed)
+                run.seconds = shared + time.perf_counter() - started
+                if any(verdict.failure for verdict in run.verdicts):
+                    break
+        finally:
+            store.close()
+        return runs
 
 
 def why_not(result: PassResult) -> str:
@@ -90,12 +124,12 @@ def contract_of(rewrite: Rewrite, result: PassResult) -> Contract:
 
 
 def _locate(
-    runs: Sequence[PassRun], base: ir.Model, feeds: Sequence[FeedSet], store: ValueStore
-) -> list[list[SiteRun]]:
-    """Find out where every site gets its inputs from, and run the base for them."""
-    known = {out.name for node in base.graph for out in node.outputs}
-    known |= {value.name for value in base.graph.inputs}
-    known |= {value.name for value in base.graph.initializers.values()}
+    runs: Sequence[PassRun], model: ir.Model
+) -> tuple[list[list[SiteRun]], tuple[str, ...]]:
+    """Find out where every site gets its inputs from; the names are what ``model`` must give."""
+    known = {out.name for node in model.graph for out in node.outputs}
+    known |= {value.name for value in model.graph.inputs}
+    known |= {value.name for value in model.graph.initializers.values()}
     maker: dict[str, SiteRun] = {}
     wanted: dict[str, None] = {}
     found: list[list[SiteRun]] = []
@@ -121,26 +155,46 @@ def _locate(
             own.append(site)
             maker.update(dict.fromkeys(site.made_after - known, site))
         found.append(own)
-    problems = _run_base(base, tuple(wanted), feeds, store)
-    for run, own in zip(runs, found, strict=True):
-        missing = next((problems[k] for s in own for k in s.keys.values() if k in problems), "")
-        run.problem = run.problem or missing
-    return found
+    return found, tuple(wanted)
 
 
-def _run_base(
-    base: ir.Model, wanted: Sequence[str], feeds: Sequence[FeedSet], store: ValueStore
-) -> dict[str, str]:
-    """Put the wanted values into the store; returns what stands against those it cannot get."""
-    if not wanted:
-        return {}
-    given = {value.name: value for value in base.graph.inputs}
+def _mark_in_end(sites: Sequence[SiteRun], end: ir.Model) -> list[str]:
+    """Mark the sites whose values now can be had from the model at the end; return their names.
+
+    Nothing of what they put in may have been touched by a later site.
+    """
+    known = {out.name for node in end.graph for out in node.outputs}
+    touched: set[str] = set()
+    removed: set[int] = set()
+    found: dict[str, None] = {}
+    for site in reversed(sites):
+        names = {new for _, new in site.site.pairs if new in site.made_after}
+        nodes = {id(item.node) for item in site.site.after}
+        if not site.extra and names <= known and not names & touched and not nodes & removed:
+            site.in_end = True
+            found.update(dict.fromkeys(sorted(names)))
+        touched |= {name for pair in site.site.pairs for name in pair}
+        removed |= {id(item.node) for item in site.site.before}
+    return list(found)
+
+
+def run_model(
+    model: ir.Model, wanted: Sequence[str], feeds: Sequence[FeedSet], store: ValueStore
+) -> tuple[dict[str, str], Columns | None]:
+    """Run the model on all feeds and put the wanted values into the store.
+
+    Returns what stands against those it cannot get, and the model's outputs if it ran.
+    """
+    given = {value.name: value for value in model.graph.inputs}
     inner = tuple(name for name in wanted if name not in given)
+    names = tuple(value.name or "" for value in model.graph.outputs)
     problems: dict[str, str] = {}
+    rows: list[dict[str, Any]] = []
     try:
-        session = Session(base, outputs=inner) if inner else None
+        session = Session(model, outputs=inner)
         for k, feed in enumerate(feeds):
-            row = session.run(select(feed.feed, base)) if session is not None else {}
+            row = session.run(select(feed.feed, model))
+            rows.append({name: row[name] for name in names})
             for name in wanted:
                 value = row.get(name)
                 if name in given:
@@ -150,8 +204,8 @@ def _run_base(
                 else:
                     problems[name] = f"{name!r} is no tensor"
     except (NotRunnable, UsageError) as error:
-        return dict.fromkeys(wanted, f"the model before does not run: {one_line(error)}")
-    return problems
+        return dict.fromkeys(wanted, f"the whole does not run: {one_line(error)}"), None
+    return problems, {name: tuple(row[name] for row in rows) for name in names}
 
 
 def _default(value: ir.Value) -> Any:
@@ -167,11 +221,6 @@ def _judge_pass(
     arithmetic: np.dtype[Any] | None,
     seed: int,
 ) -> None:
-    for wave in _waves(sites):
-        for site in wave:
-            if not all(key in store for key in site.keys.values()):
-                site.problem = "what it reads could not be calculated"
-        run_sites([site for site in wave if not site.problem], store, len(feeds))
     for group in groups(sites):
         site = group[0]
         if len(group) > 1:
@@ -189,6 +238,15 @@ def _judge_pass(
         run.verdicts.append(verdict)
         site.before.clear()
         site.after.clear()
+
+
+def run_waves(sites: Sequence[SiteRun], store: ValueStore, feeds: int) -> None:
+    """Run all sites of a pass, those first that others read from."""
+    for wave in _waves(sites):
+        for site in wave:
+            if not all(key in store for key in site.keys.values()):
+                site.problem = "what it reads could not be calculated"
+        run_sites([site for site in wave if not site.problem], store, feeds)
 
 
 def _waves(sites: Sequence[SiteRun]) -> Iterator[list[SiteRun]]:

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from graphfix.rewrite.records import PassResult
 from graphfix.verify.blame import Again, accusation, blamed
 from graphfix.verify.evaluate import evaluate
-from graphfix.verify.regions.stretch import Deferred, PassRun, run_stretch, why_not
+from graphfix.verify.regions.stretch import Deferred, PassRun, Stretch, why_not
 from graphfix.verify.state import Source, State
 from graphfix.verify.step import changed_interface, check_pass
 from graphfix.verify.tolerance import arithmetic
@@ -77,7 +77,7 @@ class RegionVerifier(Verifier):
             self._defer(Deferred(index, result, before, again))
             self._outline = outline
             return LATE
-        if not self._judge_waiting(catch_up=before):
+        if self._waiting and not self._judge_waiting(before()):
             return LATE
         answer = super().check(result, before=before, again=again, index=index)
         if answer.status is not Status.FAILED:
@@ -94,9 +94,10 @@ class RegionVerifier(Verifier):
         late, self._late = self._late, {}
         return late
 
-    def settle(self) -> None:
-        """Judge everything that has not been judged yet."""
-        self._judge_waiting()
+    def settle(self, model: ir.Model) -> None:
+        """Judge everything that has not been judged yet; ``model`` is the one after it all."""
+        if self._waiting and self._judge_waiting(model) and not self._state.pending:
+            self._checked = model
 
     def _why_full(self, result: PassResult, now: _Outline) -> str:
         was = self._outline
@@ -131,23 +132,25 @@ class RegionVerifier(Verifier):
             ),
         )
 
-    def _judge_waiting(self, catch_up: Source | None = None) -> bool:
-        """Judge the passes that wait; returns whether they hold.
+    def _judge_waiting(self, now: ir.Model) -> bool:
+        """Judge the passes that wait; returns whether they hold. ``now`` is the model after them.
 
-        ``catch_up`` builds the model now, whose outputs are to be compared with next.
+        Its outputs are what the next model is compared with.
         """
         waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return True
         state = self._state
-        settings = self._settings
-        for run in run_stretch(waiting, state.feeds, state.arithmetic, settings.seed):
+        stretch = Stretch(waiting, state.feeds, state.arithmetic, self._settings.seed)
+        for run in stretch.judge(now):
             answer = self._verdict(run, state)
             self._late[run.deferred.index] = answer
             if answer.status is Status.FAILED:
                 return False
-        if catch_up is not None:
-            self._state = self._caught_up(state, waiting, catch_up)
+        if stretch.outputs is None:
+            contracts = tuple(item.result.contract for item in waiting)
+            state = replace(state, pending=contracts, pending_source=waiting[0].before)
+        else:
+            state = replace(state, values=stretch.outputs, arithmetic=arithmetic(now))
+        self._state = state
         return True
 
     def _verdict(self, run: PassRun, state: State) -> Verification:
@@ -216,13 +219,3 @@ class RegionVerifier(Verifier):
             holds = partial(self._holds, then, item.before, item.again)
             answer = blamed(answer, result, item.again, holds)
         return answer.timed(time.perf_counter() - started)
-
-    def _caught_up(self, state: State, judged: list[Deferred], now: Source) -> State:
-        """The state with the outputs of the model now instead of those before the judged passes."""
-        model = now()
-        ran = evaluate(model, state.feeds)
-        if ran.failure:
-            contracts = tuple(item.result.contract for item in judged)
-            return replace(state, pending=contracts, pending_source=judged[0].before)
-        values = {name: ran.column(name) for name in ran.names}
-        return replace(state, values=values, arithmetic=arithmetic(model))
