@@ -39,7 +39,11 @@ def blamed(
 
 
 def accusation(culprits: Sequence[Rewrite], rewrites: Sequence[Rewrite]) -> str:
-    """Say which rewrites are wrong, and how many are not."""
+    """Say which rewrites are wrong, and how many are not; nothing when there is only one."""
+    if len(rewrites) == 1:
+        return ""
+    if len(culprits) == len(rewrites):
+        return f"all {len(rewrites)} rewrites of the pass are wrong"
     names = ", ".join(f"{item.op_type} {item.node!r}" for item in culprits)
     right = len(rewrites) - len(culprits)
     what = "the rewrite" if len(culprits) == 1 else "the rewrites"

@@ -77,7 +77,7 @@ class Stretch:
         store = ValueStore()
         runs = [PassRun(item) for item in self.passes]
         try:
-            sites, wanted = _locate(runs, model)
+            sites, wanted = _locate(runs, model, steady=steady)
             if any(run.problem for run in runs):
                 return runs
             if steady:
@@ -124,13 +124,18 @@ def contract_of(rewrite: Rewrite, result: PassResult) -> Contract:
 
 
 def _locate(
-    runs: Sequence[PassRun], model: ir.Model
+    runs: Sequence[PassRun], model: ir.Model, *, steady: bool
 ) -> tuple[list[list[SiteRun]], tuple[str, ...]]:
-    """Find out where every site gets its inputs from; the names are what ``model`` must give."""
+    """Find out where every site gets its inputs from; the names are what ``model`` must give.
+
+    A name that became free may have been given to a new value. ``steady`` (the model at the end)
+    refuses that; otherwise the new value counts from then on.
+    """
     known = {out.name for node in model.graph for out in node.outputs}
     known |= {value.name for value in model.graph.inputs}
     known |= {value.name for value in model.graph.initializers.values()}
     maker: dict[str, SiteRun] = {}
+    fresh: set[str] = set()
     wanted: dict[str, None] = {}
     found: list[list[SiteRun]] = []
     number = 0
@@ -143,7 +148,7 @@ def _locate(
             number += 1
             keys: dict[str, str] = {}
             for name in rewrite.site.reads:
-                if name in known:
+                if name in known and (steady or name not in fresh):
                     keys[name] = name
                     wanted[name] = None
                 elif name in maker:
@@ -153,7 +158,13 @@ def _locate(
                     run.problem = f"nothing is known of {name!r}, which {rewrite.node!r} reads"
             site.keys = keys
             own.append(site)
+            new = site.made_after - {name for _, name in site.site.pairs}
+            if steady and new & fresh:
+                run.problem = f"several values were called {min(new & fresh)!r}"
+            fresh |= new
             maker.update(dict.fromkeys(site.made_after - known, site))
+            if not steady:
+                maker.update(dict.fromkeys(new, site))
         found.append(own)
     return found, tuple(wanted)
 

@@ -23,15 +23,13 @@ from graphfix.verify.verifier import Verifier
 class _Outline:
     """What cannot change unseen while a rewriter makes all changes."""
 
-    model: int
-    """Identity of the model: passes must edit in place."""
     nodes: int
     """In the main graph."""
     opsets: Mapping[str, int]
 
     @classmethod
     def of(cls, model: ir.Model) -> "_Outline":
-        return cls(id(model), len(model.graph), dict(model.graph.opset_imports))
+        return cls(len(model.graph), dict(model.graph.opset_imports))
 
 
 class RegionVerifier(Verifier):
@@ -108,8 +106,6 @@ class RegionVerifier(Verifier):
             return "onnxruntime lacks a kernel for the model before"
         if reason := why_not(result):
             return reason
-        if now.model != was.model:
-            return "the pass returned another model"
         if now.opsets != was.opsets:
             return "the opset has changed"
         sites = [rewrite.site for rewrite in result.rewrites if rewrite.site is not None]
@@ -174,8 +170,8 @@ class RegionVerifier(Verifier):
         count = len(run.verdicts)
         failed = [verdict for verdict in run.verdicts if verdict.failure]
         if not failed:
-            said = "; ".join(remarks) if rewrites else "nothing was rewritten"
-            return Verification(Status.PASSED, said, comparisons, mode=Mode.REGION, regions=count)
+            remark = "; ".join(remarks) if rewrites else "nothing was rewritten"
+            return Verification(Status.PASSED, remark, comparisons, mode=Mode.REGION, regions=count)
         first = failed[0]
         self._failing = state.feeds[first.feeds]
         culprits = [rewrite for verdict in failed for rewrite in verdict.rewrites]
@@ -187,14 +183,16 @@ class RegionVerifier(Verifier):
         }
         if len(blame) < len(culprits) or len(blame) == len(rewrites):
             blame = {}
-        reason = f"{first.failure}; {accusation(culprits, rewrites)}"
-        if first.remark:
-            reason += f" ({first.remark})"
-        if first.first_diverging:
-            reason += f"; the first tensor that differs is {first.first_diverging}"
+        where = first.first_diverging
+        said = (
+            first.failure,
+            accusation(culprits, rewrites),
+            first.remark,
+            f"the first tensor that differs is {where}" if where else "",
+        )
         return Verification(
             Status.FAILED,
-            reason,
+            "; ".join(filter(None, said)),
             comparisons,
             first_diverging=first.first_diverging,
             mode=Mode.REGION,

@@ -464,3 +464,65 @@ def test_a_large_intermediate_goes_to_disk(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(stretch, "ValueStore", partial(store.ValueStore, budget=16))
     assert run(CHAIN, Rewrites(op="Mul", build=partial(doubled, wrong=()))).outcome.ok
     assert not run(CHAIN, Rewrites(op="Mul", build=doubled)).outcome.ok
+
+
+def test_a_name_that_became_free_and_was_given_away_again_is_not_mixed_up() -> None:
+    """Three passes make, remove and make again an inner value, of another shape each time."""
+
+    def make(node: ir.Node, rw: Rewriter, axes: tuple[int, ...]) -> ir.Value:
+        inner = rw.op("Unsqueeze", rw.op("Relu", node.inputs[0]), rw.const(list(axes)))
+        return rw.op("Squeeze", inner, rw.const(list(axes)))
+
+    @dataclass(frozen=True)
+    class Always(Rewrites):
+        def rewrite(self, node: ir.Node, rw: Rewriter) -> Replacement | Skip:
+            return self.build(node, rw)
+
+    def undo(node: ir.Node, rw: Rewriter) -> Replacement | Skip:
+        unsqueeze = node.inputs[0].producer() if node.inputs[0] is not None else None
+        assert unsqueeze is not None
+        assert unsqueeze.inputs[0] is not None
+        return rw.op("Identity", unsqueeze.inputs[0])
+
+    def again(node: ir.Node, rw: Rewriter) -> ir.Value:
+        inner = rw.op("Unsqueeze", node.inputs[0], rw.const([0, 1]))
+        return rw.op("Squeeze", inner, rw.const([0, 1]))
+
+    text = model("[r] a = Relu (x) y = Abs (a)")
+    found = run(
+        text,
+        Rewrites(op="Relu", build=partial(make, axes=(0,))),
+        Always(op="Squeeze", build=undo),
+        Always(op="Identity", build=again),
+    )
+    assert found.outcome.ok, found.outcome
+    assert [found.steps[k].status for k in range(3)] == [Status.PASSED] * 3
+
+
+def test_an_undone_pass_is_forgotten() -> None:
+    """An instrumentation that objects after the verifier has put a pass off."""
+    text = model("[r] a = Relu (x) y = Abs (a)")
+    verifier = RegionVerifier()
+    verifier.start(from_text(text))
+    changed = from_text(text)
+    item = Rewrites(op="Relu", build=lambda n, rw: rw.op("Neg", n.inputs[0]))
+    result = item.run(changed, PassContext())
+    verifier.check(
+        PassResult(changed, result.contract, result.rewrites, observed=True),
+        before=partial(from_text, text),
+        again=lambda without: item.run(from_text(text), PassContext(excluded=without)),
+    )
+    verifier.undo()
+    original = from_text(text)
+    verifier.settle(original)
+    assert not verifier.settled()
+    assert verifier.finish(original).passed
+
+
+def test_passes_after_one_that_was_undone_are_judged_by_region() -> None:
+    text = model("[r] a = Relu (x) [n] b = Neg (a) y = Abs (b)")
+    wrong = Rewrites(op="Sign")
+    right = Rewrites(op="Neg", build=lambda n, rw: rw.op("Sub", rw.const(0.0), n.inputs[0]))
+    found = run(text, wrong, right, keep_going=True)
+    assert [failure.step.index for failure in found.outcome.failures] == [0]
+    assert (found.steps[1].mode, found.steps[1].status) == (Mode.REGION, Status.PASSED)
