@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphfix import __version__
-from graphfix.cli import apply, compare, diff, explain, new, passes
+from graphfix.cli import apply, compare, diff, explain, new, passes, reduce
 from graphfix.errors import GraphfixError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ app.command()(passes.passes)
 app.command()(explain.explain)
 app.command()(compare.compare)
 app.command()(diff.diff)
+app.command()(reduce.reduce)
 app.command()(new.new)
 
 

@@ -83,7 +83,7 @@ def apply(
         raise UsageError(f"--verify {verify!r} is not one of {', '.join(modes)}")
     request = stage.ApplyRequest(
         model=model,
-        pipeline=_pipeline(open_registry(context, plugin), passes, recipe),
+        pipeline=pipeline_of(open_registry(context, plugin), passes, recipe),
         output=output,
         shapes=tuple(shape or ()),
         data=data,
@@ -112,7 +112,12 @@ def apply(
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _pipeline(registry: "Registry", passes: str, recipe: Path | None) -> "Pipeline":
+def pipeline_of(registry: "Registry", passes: str, recipe: Path | None) -> "Pipeline":
+    """The pipeline that ``--passes`` or ``--recipe`` asks for.
+
+    Raises:
+        UsageError: neither or both are given, or it is not understood.
+    """
     from graphfix import pipeline
     from graphfix.errors import UsageError
 

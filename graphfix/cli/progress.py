@@ -36,12 +36,13 @@ class Progress(Observer):
 
     def before(self, step: Step) -> None:
         """Name the pass."""
-        self._say(f"{step.item.name}: running")
+        self.say(f"{step.item.name}: running")
 
     def after(self, step: Step) -> None:
         """Say that its result is being verified."""
-        self._say(f"{step.item.name}: verifying")
+        self.say(f"{step.item.name}: verifying")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Show ``text`` as what is being done."""
         if self._status is not None:
             self._status.update(text)
