@@ -83,7 +83,8 @@ def bindings(
     A dim name has one size everywhere; a name such as ``32*h`` is computed from ``h`` where that is
     possible. ``shapes`` pins whole inputs: the k-th shape of each input makes the k-th binding (the
     last one is repeated). ``dims`` gives the sizes to try for a name, and nothing else is tried for
-    it. A size is plausible for the place of its dim: batch 1 and 4, pictures of multiples of 32.
+    it. A size is plausible for the place of its dim: batch 1 and 4, pictures of multiples of 32 and
+    of odd sizes.
     Sizes at which ``runs`` is false are replaced by others, and by none when none works.
 
     Raises:
@@ -254,8 +255,11 @@ def _plausible(name: str, axis: int, rank: int) -> tuple[int, ...]:
     batch = (axis == 0 and rank > 1) or low in ("n", "b", "bs", "batch", "batch_size")
     if batch:
         return (1, 4, 2, 3)
-    if (rank >= 4 and axis >= 2) or low in ("h", "w", "height", "width"):
-        return (64, 96, 224, 320, 640, 33, 512, 32)
+    if low in ("w", "width") or (rank >= 4 and axis == 3 and low not in ("h", "height")):
+        # Not the height's, so that an exchange of the two shows; the second pair is odd.
+        return (96, 61, 64, 224, 320, 640, 33, 512, 32)
+    if (rank >= 4 and axis >= 2) or low in ("h", "height"):
+        return (64, 75, 96, 224, 320, 640, 33, 512, 32)
     if rank >= 4 and axis == 1:
         return (3, 1, 4)
     return (8, 11, 16, 32, 128, 4, 2, 1)

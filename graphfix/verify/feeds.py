@@ -1,7 +1,8 @@
 """Seeded feeds: arrays for the inputs of a model that can tell a wrong rewrite from a right one.
 
 Uniform numbers in [0, 1) do not notice a dropped Relu or Abs, so the ordinary feed is signed. The
-variants reach what it does not: saturation and overflow, tiny numbers, exact zeros and ones.
+variants reach what it does not: saturation and overflow, tiny numbers, exact zeros and ones, and
+(``wide``) what lies between: a softmax of N(0, 100) has no probability of one percent.
 """
 
 import zlib
@@ -19,10 +20,10 @@ from graphfix.verify.inputs import ModelInput
 Feed = Mapping[str, Any]
 """Input name to array, or to a list of arrays for a sequence input."""
 
-VARIANTS = ("normal", "large", "zeros", "ones", "small")
+VARIANTS = ("normal", "large", "zeros", "ones", "small", "wide")
 """The kinds of feeds every model gets; see :func:`make_feed`."""
 
-EXTRA_VARIANTS = ("uniform", "positive", "wide")
+EXTRA_VARIANTS = ("uniform", "positive")
 """Kinds that are tried when an output does not react to the others."""
 
 
@@ -38,12 +39,13 @@ class FeedSet:
 
 
 def plan(bindings: Sequence[Binding], seed: int) -> tuple[tuple[Binding, str, int], ...]:
-    """Spread the variants over the bindings: about six runs, every binding with signed numbers."""
+    """Spread the variants over the bindings: some seven runs, every binding with signed numbers."""
     first = bindings[0]
     jobs = [(binding, "normal", seed + k) for k, binding in enumerate(bindings)]
     if len(bindings) == 1:
         jobs.append((first, "normal", seed + 1))
-    others = [bindings[-1], first, bindings[min(1, len(bindings) - 1)], first]
+    last = bindings[-1]
+    others = [last, first, bindings[min(1, len(bindings) - 1)], first, last]
     jobs += [
         (binding, variant, seed) for binding, variant in zip(others, VARIANTS[1:], strict=True)
     ]
