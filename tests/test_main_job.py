@@ -89,14 +89,14 @@ def test_a_wrong_pass_is_caught_and_reproduced(
     result = run("apply", DIRECT, "--passes", "wrong-gridsample", "--plugin", WRONG, "-o", fixed)
     assert result.code == 1
     assert not fixed.exists()
-    assert "error: wrong-gridsample: output 'fetch_name_0': max |diff|" in result.err
+    assert "error: wrong-gridsample: output 'GridSample.1': max |diff|" in result.err
     assert "no model was written" in result.err
     (line,) = [line for line in result.err.splitlines() if "reproduce with: " in line]
     command = shlex.split(line.partition("reproduce with: ")[2])
     assert command[0] == "graphfix"
     again = run(*command[1:])
     assert again.code == 1
-    assert "error: wrong-gridsample: output 'fetch_name_0': max |diff|" in again.err
+    assert "error: wrong-gridsample: output 'GridSample.1': max |diff|" in again.err
 
 
 def test_keep_going_undoes_the_wrong_pass_and_goes_on(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from graphfix.verify import Mode, RegionVerifier, Status, Verification, Verifier
 SCHEMA = 1
 """Version of the JSON report; raised when a key changes its meaning or goes away."""
 
-DEFAULT_MODE = Mode.FULL
+DEFAULT_MODE = Mode.REGION
 """How passes are verified unless the user says otherwise."""
 
 
