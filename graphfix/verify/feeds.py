@@ -56,10 +56,11 @@ def make_feed(inputs: Sequence[ModelInput], binding: Binding, variant: str, seed
     """Make one array per input.
 
     Floats: ``normal`` is N(0, 1), ``large`` N(0, 100), ``small`` N(0, 0.001), ``wide`` a mixture of
-    magnitudes from 1e-3 to 1e3, ``uniform`` is in [0, 1), ``positive`` in [0.5, 4). An input with a
-    range is uniform in it, ends included; ``large`` takes only the ends. Free integers are in
-    [-8, 8], and anywhere in their dtype for ``large``. A single bool, which may choose a branch,
-    changes with every seed. Every input has a random stream of its own,
+    magnitudes from 1e-3 to 1e3 and of exact zeros, ``uniform`` is in [0, 1), ``positive`` in
+    [0.5, 4). An input with a range is uniform in it, ends included; ``large`` takes only the ends.
+    Free integers are in [-8, 8], and anywhere in their dtype for ``large``. A single bool, which
+    may choose a branch, changes with every seed, and is another for ``wide`` than for ``large``.
+    Every input has a random stream of its own,
     so that adding one does not change the others.
     """
     feed: dict[str, Any] = {}
@@ -110,8 +111,8 @@ def _array(
         words: Array = rng.choice(np.asarray(_WORDS, dtype=object), shape)
         return words.astype(object)
     if spec.dtype == "bool":
-        if variant == "normal" and np.prod(shape) <= 1:
-            return np.full(shape, even)
+        if variant in ("normal", "large", "wide") and np.prod(shape) <= 1:
+            return np.full(shape, even != (variant == "wide"))
         bits = {"zeros": 0.0, "ones": 1.0}.get(variant, 0.5)
         return np.asarray(rng.random(shape) < bits)
     if spec.dtype.startswith("complex"):
@@ -208,7 +209,8 @@ def _signed(shape: Fixed, variant: str, rng: np.random.Generator) -> Array:
         return rng.uniform(0.5, 4.0, shape)
     values = rng.standard_normal(shape)
     if variant == "wide":
-        return values * 10.0 ** rng.uniform(-3, 3, shape)
+        values = values * 10.0 ** rng.uniform(-3, 3, shape)
+        return np.where(rng.random(shape) < 0.125, 0.0, values)
     return values * {"large": 100.0, "small": 1e-3}.get(variant, 1.0)
 
 

@@ -1,0 +1,164 @@
+"""Which faults does each way of checking notice? The same faults, in one run.
+
+    python benchmarks/sensitivity.py --models lstm,quantised
+
+* ``graphfix``: the verifier of ``graphfix apply`` (region and full).
+* ``onnxsim``: ``onnxsim.model_checking.compare`` itself with three random inputs, as ``check_n=3``
+  does; symbolic dims get the first size of the corpus.
+* ``polygraphy``: its documented defaults, written out here because it is no dependency: one feed,
+  floats uniform in [0, 1), integers and bools 0 or 1, ``|a - b| <= 1e-5 + 1e-5 * |b|`` in
+  onnxruntime, NaN never equal.
+* ``checker``: ``onnx.checker.check_model`` with full_check, no numbers.
+
+Counts only faults that change an output by more than their contract on some feed of the ground
+truth. Prints a Markdown table. Part of the corpus; needs onnxsim.
+"""
+
+import argparse
+import contextlib
+import io
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "passes")]
+
+from graphfix.verify import Mode  # noqa: E402 found through the path above
+from tests.faults.kinds import KINDS  # noqa: E402
+from tests.faults.models import EXAMPLES, Example  # noqa: E402
+from tests.faults.trials import Judge, after_of, measure, source_of, spread  # noqa: E402
+from tests.faults.truth import Effect  # noqa: E402
+
+WAYS = ("graphfix region", "graphfix full", "onnxsim check_n=3", "polygraphy", "onnx.checker")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Which ways noticed one fault."""
+
+    group: str
+    kind: str
+    noticed: Mapping[str, bool]
+
+
+def compare_all(
+    examples: Sequence[Example], sites: int | None, full: bool = True
+) -> Iterator[Seen]:
+    """Every fault that changes an output, and who notices it."""
+    for example in examples:
+        judges = {"graphfix region": Judge(source_of(example), Mode.REGION)}
+        if full:
+            judges["graphfix full"] = Judge(source_of(example), Mode.FULL)
+        for kind in KINDS:
+            for site in spread(kind.sites(source_of(example)), sites or example.sites):
+                item = kind.make(site)
+                effect = measure(example, item, kind.contract)
+                if effect is None or not effect.changed:
+                    continue
+                noticed = {way: not judge.verdict(item).accepted for way, judge in judges.items()}
+                noticed |= others(example, after_of(example, item))
+                yield Seen(kind.group, kind.name, noticed)
+
+
+def others(example: Example, after: onnx.ModelProto | Effect | None) -> dict[str, bool]:
+    """What the other tools notice of a model after."""
+    if not isinstance(after, onnx.ModelProto):
+        return dict.fromkeys(WAYS[2:], True)
+    return {
+        "onnxsim check_n=3": not _onnxsim(example, after),
+        "polygraphy": not _polygraphy(example, after),
+        "onnx.checker": not _checker(after),
+    }
+
+
+def _checker(after: onnx.ModelProto) -> bool:
+    try:
+        onnx.checker.check_model(after, full_check=True)
+    except Exception:  # noqa: BLE001 - the checker raises errors of several libraries
+        return False
+    return True
+
+
+def _onnxsim(example: Example, after: onnx.ModelProto) -> bool:
+    from onnxsim.model_checking import compare
+
+    sizes = example.sizes[0]
+    shapes: dict[str | None, list[int]] = {
+        name: [sizes[dim] if isinstance(dim, str) else dim for dim in item.dims]
+        for name, item in example.inputs.items()
+    }
+    np.random.seed(0)  # onnxsim draws from numpy's global generator
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return bool(compare(after, example.proto(), n_times=3, input_shapes=shapes))
+    except Exception:  # noqa: BLE001 - a run that fails is noticed
+        return False
+
+
+def _polygraphy(example: Example, after: onnx.ModelProto) -> bool:
+    rng = np.random.RandomState(1)
+    sizes = example.sizes[0]
+    feed: dict[str, np.ndarray[Any, Any]] = {}
+    for name, item in example.inputs.items():
+        shape = tuple(sizes[dim] if isinstance(dim, str) else dim for dim in item.dims)
+        whole = item.dtype != "float32"
+        data = rng.randint(0, 2, shape) if whole else rng.random_sample(shape)
+        feed[name] = np.asarray(data).astype(item.dtype)
+    try:
+        one, two = _run(example.proto(), feed), _run(after, feed)
+    except Exception:  # noqa: BLE001 - a run that fails is noticed
+        return False
+    return list(one) == list(two) and all(
+        one[n].shape == two[n].shape
+        and bool(np.all(np.abs(one[n] * 1.0 - two[n]) <= 1e-5 + 1e-5 * np.abs(one[n] * 1.0)))
+        for n in one
+    )
+
+
+def _run(
+    model: onnx.ModelProto, feed: Mapping[str, np.ndarray[Any, Any]]
+) -> dict[str, np.ndarray[Any, Any]]:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(feed)), strict=True))
+
+
+def table(seen: Sequence[Seen]) -> str:
+    """Share of the faults each way notices, by group."""
+    ways = [way for way in WAYS if seen and way in seen[0].noticed]
+    lines = [
+        "| group | faults | " + " | ".join(ways) + " |",
+        "|---|--:|" + "--:|" * len(ways),
+    ]
+    groups = list(dict.fromkeys(one.group for one in seen))
+    for name in (*groups, "**all**"):
+        some = [one for one in seen if name in ("**all**", one.group)]
+        shares = [f"{sum(one.noticed[way] for one in some) / len(some):.0%}" for way in ways]
+        lines.append(f"| {name} | {len(some)} | " + " | ".join(shares) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Parse the options, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", default="", help="names, joined by commas; default: all")
+    parser.add_argument("--sites", type=int, default=1, help="places per kind and model")
+    options = parser.parse_args()
+    names = options.models.split(",") if options.models else [e.name for e in EXAMPLES]
+    examples = [example for example in EXAMPLES if example.name in names]
+    print(table(list(compare_all(examples, options.sites))))
+
+
+if __name__ == "__main__":
+    main()
