@@ -29,9 +29,9 @@ def verdicts(case: golden.Case, verifier: Verifier) -> list[Verification]:
 def test_regions_agree_with_the_whole_model(case: golden.Case) -> None:
     if not case.rewrites:
         pytest.skip("nothing is rewritten, there are no numbers to compare")
-    options = {"specs": golden.specs(case), "dims": case.dims}
-    full = verdicts(case, Verifier(**options))
-    region = verdicts(case, RegionVerifier(**options))
+    specs = golden.specs(case)
+    full = verdicts(case, Verifier(specs=specs, dims=case.dims))
+    region = verdicts(case, RegionVerifier(specs=specs, dims=case.dims))
     assert [each.status for each in region] == [each.status for each in full]
     for each in region[:-1]:
         assert each.mode is Mode.REGION or each.why_full or each.status is Status.NOT_VERIFIED
