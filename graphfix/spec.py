@@ -256,10 +256,10 @@ def _plausible(name: str, axis: int, rank: int) -> tuple[int, ...]:
     if batch:
         return (1, 4, 2, 3)
     if low in ("w", "width") or (rank >= 4 and axis == 3 and low not in ("h", "height")):
-        # Not the height's, so that an exchange of the two shows; the second pair is odd.
+        # Not the height's, so that an exchange shows; the second pair and their halves are odd.
         return (96, 61, 64, 224, 320, 640, 33, 512, 32)
     if (rank >= 4 and axis >= 2) or low in ("h", "height"):
-        return (64, 75, 96, 224, 320, 640, 33, 512, 32)
+        return (64, 73, 96, 224, 320, 640, 33, 512, 32)
     if rank >= 4 and axis == 1:
         return (3, 1, 4)
     return (8, 11, 16, 32, 128, 4, 2, 1)

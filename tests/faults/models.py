@@ -39,7 +39,7 @@ class Example:
     """Sizes of the symbolic dims at which the model must be right."""
     runs: int = 40
     """How many feeds the ground truth takes."""
-    sites: int = 3
+    sites: int = 2
     """Anchors tried for each kind of fault."""
 
     def proto(self) -> onnx.ModelProto:
