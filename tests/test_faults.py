@@ -37,7 +37,7 @@ def test_every_fault_that_shows_is_caught() -> None:
 def test_correct_rewrites_pass() -> None:
     found = list(alarms(QUICK, mode=Mode.REGION, built_in=False))
     assert [alarm for alarm in found if not alarm.verdict.accepted] == []
-    assert len(found) >= 17
+    assert len(found) >= 14
 
 
 @pytest.mark.parametrize("example", QUICK, ids=lambda example: example.name)
