@@ -1,8 +1,10 @@
 """Bad input: one clear message, the right exit code, and nothing half-written."""
 
 import json
+import os
 import re
 import resource
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -228,3 +230,35 @@ def test_errors_are_json_too(tmp_path: Path) -> None:
 def test_unknown_command_and_option(model: Path) -> None:
     assert run("aply").code == 2
     assert run("apply", model, *PASS, "--shpe", "x:1,4").code == 2
+
+
+@pytest.mark.parametrize("option", ["-o", "--report"])
+def test_a_pipe_is_not_replaced_by_a_file(model: Path, tmp_path: Path, option: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        refused(
+            run("apply", model, *PASS, option, path),
+            2,
+            f"error: {option} {re.escape(str(path))}: is a device or a pipe and would be replaced",
+        )
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert link.is_symlink()
+    nothing_written(tmp_path, "model.onnx", "pipe", "link")
+
+
+def test_a_report_that_cannot_be_written_stops_before_the_work(model: Path, tmp_path: Path) -> None:
+    report = tmp_path / "none" / "report.json"
+    refused(run("apply", model, *PASS, "--report", report), 2, "create it first")
+    nothing_written(tmp_path, "model.onnx")
+
+
+def test_a_report_does_not_replace_the_model(model: Path, tmp_path: Path) -> None:
+    before = model.read_bytes()
+    for path in (model, tmp_path / "." / "model.onnx", tmp_path / "out.onnx"):
+        result = run("apply", model, *PASS, "-o", tmp_path / "out.onnx", "--report", path)
+        refused(result, 2, "is the model itself; give the report its own name")
+    assert model.read_bytes() == before
+    nothing_written(tmp_path, "model.onnx")

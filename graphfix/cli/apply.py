@@ -98,6 +98,7 @@ def apply(
         diff=diff,
         save_all=save_all,
         plugins=tuple(plugin or ()),
+        report=report,
     )
     with Progress() as progress:
         result = stage.apply(request, onlookers=[progress])

@@ -22,6 +22,7 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs here
 
 from graphfix.errors import ModelError, UsageError
+from graphfix.files import check_destination
 from graphfix.model.decode import decode
 from graphfix.model.encode import Piece, Weight, encode, external_fields, inline
 from graphfix.model.external import ExternalFiles
@@ -203,12 +204,12 @@ def save(model: ir.Model, path: Path | str, *, external: bool | None = None) -> 
     close to protobuf's limit of 2 GB. Files appear under their names when they are complete; a
     link is replaced, not followed; the file the weights come from may be overwritten.
 
-    Raises ``UsageError`` when the folder does not exist or cannot be written, ``ModelError`` when
-    the disk is full or the model cannot be expressed; then nothing was changed.
+    Raises ``UsageError`` when the folder does not exist or cannot be written or the name belongs to
+    a device, ``ModelError`` when the disk is full or the model cannot be expressed; then nothing
+    was changed.
     """
     path = Path(path)
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder; give a file name in it")
+    check_destination(path)
     with paused_gc():
         if path.suffix in TEXT_SUFFIXES:
             return _write([(path, [to_text(model).encode()])])
@@ -224,6 +225,7 @@ def save(model: ir.Model, path: Path | str, *, external: bool | None = None) -> 
         if not external:
             return _write([(path, pieces)])
         data = _DataFile(f"{path.name}.data")
+        check_destination(path.with_name(data.location))
         pieces = encode(model, data.place)
         return _write([(path, pieces), (path.with_name(data.location), data.pieces)])
 
@@ -315,6 +317,4 @@ def _write_error(
             f"{path}: cannot be written, no space left: {need / 1e6:.1f} MB are needed in "
             f"{folder}; make room or choose another folder"
         )
-    if not folder.is_dir():
-        return UsageError(f"{path}: the folder {folder} does not exist; make it first")
     return UsageError(f"{path}: cannot be written: {error.strerror}; choose another folder")

@@ -1,7 +1,6 @@
 """Apply a pipeline to a model file: load, run and verify the passes, save, report."""
 
 import json
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ import onnx_ir as ir
 
 from graphfix import __version__
 from graphfix.errors import UsageError
+from graphfix.files import check_destination, write_file
 from graphfix.instrumentations import CheckStructure, Reproduce, SaveAll, Timing, VerifyNumerics
 from graphfix.manager import Instrumentation, Outcome, PassManager
 from graphfix.model import ModelDiff, check, diff, digest, infer_shapes, load, save
@@ -46,6 +46,8 @@ class ApplyRequest:
     save_all: Path | None = None
     plugins: Sequence[Path] = ()
     """Plugin files that were loaded; a reproducer names them again."""
+    report: Path | None = None
+    """Where the report will be written; refused before the work starts when it cannot be."""
 
     @property
     def target(self) -> Path:
@@ -200,14 +202,7 @@ def write_report(report: ApplyReport, path: Path) -> None:
         UsageError: the file cannot be written.
     """
     text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n"
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            file.write(text)
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise UsageError(f"--report {path}: {error.strerror or error}") from error
+    write_file(path, text, "--report")
 
 
 class _Source:
@@ -230,8 +225,18 @@ def _check_request(request: ApplyRequest) -> None:
     same = target.exists() and request.model.exists() and target.samefile(request.model)
     if same and not request.in_place:
         raise UsageError(f"-o {target} is the input itself; use --in-place to overwrite it")
-    if not request.dry_run and not target.parent.is_dir():
-        raise UsageError(f"-o {target}: the folder {target.parent} does not exist; create it first")
+    if not request.dry_run:
+        check_destination(target, "-o" if request.output else "")
+    if request.report is not None:
+        _check_report(request.report, request.model, target)
+
+
+def _check_report(report: Path, *models: Path) -> None:
+    check_destination(report, "--report")
+    for path in models:
+        same = report.exists() and path.exists() and path.samefile(report)
+        if same or report.absolute() == path.absolute():
+            raise UsageError(f"--report {report} is the model itself; give the report its own name")
 
 
 def _repeated_flags(request: ApplyRequest) -> list[str]:

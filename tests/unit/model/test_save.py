@@ -205,7 +205,7 @@ def complaint(model_file: Path, out: Path, expected: type[GraphfixError]) -> str
 
 def test_folder_that_does_not_exist(model_file: Path, tmp_path: Path) -> None:
     assert complaint(model_file, tmp_path / "no/out.onnx", UsageError) == (
-        "DIR/no/out.onnx: the folder DIR/no does not exist; make it first"
+        "DIR/no/out.onnx: the folder DIR/no does not exist; create it first"
     )
 
 
