@@ -15,6 +15,7 @@ from typing import Protocol
 import onnx_ir as ir
 
 from graphfix.errors import GraphfixError, PassCrash, PassError, RewriteError
+from graphfix.model import paused_gc
 from graphfix.pipeline import Pipeline, pass_text
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult
@@ -310,7 +311,8 @@ def _run_pass(step: Step, model: ir.Model, context: PassContext) -> Step:
     item = step.item
     nodes_before = count_nodes(model)
     try:
-        result = item.run(model, context)
+        with paused_gc():
+            result = item.run(model, context)
     except GraphfixError as error:
         raise _named(item, error) from error
     except Exception as error:

@@ -167,7 +167,12 @@ def _same_bits(b: Any, a: Any) -> bool:
         return False
     if b.dtype != a.dtype or b.shape != a.shape or b.dtype.kind not in "fciub":
         return False
-    return b.tobytes() == a.tobytes()
+    return bool(np.array_equal(_bits(b), _bits(a)))
+
+
+def _bits(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(f"u{min(array.itemsize, 8)}")
 
 
 def _no_difference(name: str, column: Sequence[Any], feeds: Sequence[FeedSet]) -> OutputComparison:

@@ -1,13 +1,12 @@
 """The values around rewrite sites on every feed set; on disk beyond a memory budget."""
 
 import tempfile
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 BUDGET = 256 << 20
-"""Bytes of cached values held in memory; what comes after goes to a temporary folder."""
+"""Bytes of cached values held in memory; what comes after goes to a temporary file."""
 
 
 class ValueStore:
@@ -16,12 +15,11 @@ class ValueStore:
     def __init__(self, budget: int = BUDGET) -> None:
         self._left = budget
         self._arrays: dict[tuple[str, int], Any] = {}
-        self._files = 0
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._file: IO[bytes] | None = None
 
     def put(self, name: str, k: int, array: Any) -> None:
         """Keep an array; the caller must not change it afterwards."""
-        if array.nbytes > self._left and array.dtype.kind in "fciub" and array.ndim:
+        if array.nbytes > self._left and array.dtype.kind in "fciub" and array.size:
             array = self._on_disk(array)
         else:
             self._left -= array.nbytes
@@ -37,13 +35,13 @@ class ValueStore:
     def close(self) -> None:
         """Let go of everything."""
         self._arrays.clear()
-        if self._folder is not None:
-            self._folder.cleanup()
+        if self._file is not None:
+            self._file.close()
 
     def _on_disk(self, array: Any) -> Any:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="graphfix-")
-        self._files += 1  # never the same file again: the old array may still be mapped from it
-        path = Path(self._folder.name) / f"{self._files}.npy"
-        np.save(path, array, allow_pickle=False)
-        return np.load(path, mmap_mode="r")
+        """Append it to a file without a name, which goes when the last array of it does."""
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # until close()
+        start = self._file.seek(0, 2)
+        np.ascontiguousarray(array).tofile(self._file)
+        return np.memmap(self._file, array.dtype, "r", start, array.shape)
