@@ -19,7 +19,6 @@ from graphfix.verify.regions.site_run import SiteRun, run_part
 from graphfix.verify.regions.store import ValueStore
 from graphfix.verify.verification import Status
 
-
 _SMALL = 1 << 14
 """Bytes up to which two copies are compared faster than two arrays."""
 
