@@ -148,6 +148,10 @@ def _print(result: "ApplyReport", report: Path | None) -> None:
     for step in result.steps:
         for note in _notes(step):
             print(f"  {step.name}: {note}")
+    if result.composition is not None and result.final is not None:
+        print(f"  whole pipeline: {result.composition.statement}")
+        for condition in result.composition.conditions:
+            print(f"  whole pipeline: {condition}")
     if result.changes is not None:
         print("\n".join(("", *result.changes.lines())))
     print()

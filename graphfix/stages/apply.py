@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -16,7 +17,16 @@ from graphfix.instrumentations import CheckStructure, Reproduce, SaveAll, Timing
 from graphfix.manager import Instrumentation, Outcome, PassManager
 from graphfix.model import ModelDiff, check, diff, digest, infer_shapes, load, save
 from graphfix.pipeline import Pipeline
-from graphfix.verify import Mode, RegionVerifier, Status, Verification, Verifier
+from graphfix.rewrite.site import Site
+from graphfix.verify import (
+    Composition,
+    Mode,
+    RegionVerifier,
+    Status,
+    Verification,
+    Verifier,
+    compose,
+)
 
 SCHEMA = 1
 """Version of the JSON report; raised when a key changes its meaning or goes away."""
@@ -74,6 +84,8 @@ class StepReport:
     reproduce: str = ""
     rolled_back: str = ""
     """Why some rewrites were taken back while the others stand."""
+    sites: tuple[Site | None, ...] = field(default=(), repr=False)
+    """What each rewrite took out and put in, where it was observed; not in the JSON."""
 
     @property
     def failed(self) -> bool:
@@ -115,6 +127,10 @@ class ApplyReport:
     versions: Mapping[str, str]
     changes: ModelDiff | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
+    composition: Composition | None = None
+    """What the passes that stand promise together."""
+    operators: tuple[Mapping[str, int], Mapping[str, int]] = field(default_factory=lambda: ({}, {}))
+    """Nodes by operator type in the original and at the end, subgraphs included."""
 
     @property
     def ok(self) -> bool:
@@ -131,7 +147,10 @@ class ApplyReport:
             "pipeline": self.pipeline,
             "settings": dict(self.settings),
             "steps": [step.to_dict() for step in self.steps],
+            "composition": self.composition.to_dict() if self.composition else None,
             "final": self.final.to_dict() if self.final else None,
+            "operators_before": dict(self.operators[0]),
+            "operators_after": dict(self.operators[1]),
             "written": [str(path) for path in self.written],
             "not_written_because": self.why_not,
             "seconds": round(self.seconds, 4),
@@ -192,6 +211,10 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
         versions=_versions(),
         changes=changes,
         settings=_settings(request),
+        composition=compose(
+            [(step.text, step.result.contract) for step in outcome.steps if step.result]
+        ),
+        operators=(source.operators, _operators(model)),
     )
 
 
@@ -212,10 +235,19 @@ class _Source:
         self.path = path
         self._first: ir.Model | None = load(path)
         self.digest = digest(self._first)
+        self.operators = _operators(self._first)
 
     def __call__(self) -> ir.Model:
         model, self._first = self._first or load(self.path), None
         return model
+
+
+def _operators(model: ir.Model) -> dict[str, int]:
+    counted = Counter(
+        f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+        for node in model.graph.all_nodes()
+    )
+    return dict(sorted(counted.items()))
 
 
 def _check_request(request: ApplyRequest) -> None:
@@ -273,6 +305,7 @@ def _step_reports(
                 error=str(failure.error) if failure else "",
                 reproduce=reproduce.commands.get(index, ""),
                 rolled_back=str(outcome.rolled_back.get(index, "")),
+                sites=tuple(item.site for item in result.rewrites) if result else (),
             )
         )
     return tuple(reports)

@@ -1,6 +1,7 @@
 """Does a model still compute the same? Feeds, comparison, and the verdict about every pass."""
 
 from graphfix.verify.compare import OutputComparison, compare
+from graphfix.verify.composition import Composition, compose
 from graphfix.verify.data import load_data
 from graphfix.verify.feeds import FeedSet, make_feed
 from graphfix.verify.inputs import ModelInput, model_inputs
@@ -13,6 +14,7 @@ from graphfix.verify.verifier import Verifier
 
 __all__ = [
     "VERIFICATION_OFF",
+    "Composition",
     "FeedSet",
     "Mode",
     "ModelInput",
@@ -23,6 +25,7 @@ __all__ = [
     "Verification",
     "Verifier",
     "compare",
+    "compose",
     "load_data",
     "make_feed",
     "model_inputs",
