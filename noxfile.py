@@ -56,6 +56,13 @@ def torch(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/torch", *session.posargs)
 
 
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Run the tests of the HTML report in Chromium, which must be installed."""
+    _sync(session)
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
 @nox.session(python="3.11", venv_backend="uv|virtualenv")
 def rebuild_examples(session: nox.Session) -> None:
     """Export StarNet again into examples/, in an environment that has Paddle."""

@@ -234,9 +234,9 @@ def test_unknown_command_and_option(model: Path) -> None:
 
 @pytest.mark.parametrize("option", ["-o", "--report"])
 def test_a_pipe_is_not_replaced_by_a_file(model: Path, tmp_path: Path, option: str) -> None:
-    pipe = tmp_path / "pipe"
+    pipe = tmp_path / "pipe.json"
     os.mkfifo(pipe)
-    link = tmp_path / "link"
+    link = tmp_path / "link.json"
     link.symlink_to(pipe)
     for path in (pipe, link):
         refused(
@@ -246,7 +246,7 @@ def test_a_pipe_is_not_replaced_by_a_file(model: Path, tmp_path: Path, option: s
         )
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert link.is_symlink()
-    nothing_written(tmp_path, "model.onnx", "pipe", "link")
+    nothing_written(tmp_path, "model.onnx", "pipe.json", "link.json")
 
 
 def test_a_report_that_cannot_be_written_stops_before_the_work(model: Path, tmp_path: Path) -> None:
@@ -257,8 +257,10 @@ def test_a_report_that_cannot_be_written_stops_before_the_work(model: Path, tmp_
 
 def test_a_report_does_not_replace_the_model(model: Path, tmp_path: Path) -> None:
     before = model.read_bytes()
-    for path in (model, tmp_path / "." / "model.onnx", tmp_path / "out.onnx"):
-        result = run("apply", model, *PASS, "-o", tmp_path / "out.onnx", "--report", path)
+    link = tmp_path / "link.json"
+    link.symlink_to(model)
+    for output, report in ((tmp_path / "out.onnx", link), (tmp_path / "a.md", tmp_path / "a.md")):
+        result = run("apply", model, *PASS, "-o", output, "--report", report)
         refused(result, 2, "is the model itself; give the report its own name")
     assert model.read_bytes() == before
-    nothing_written(tmp_path, "model.onnx")
+    nothing_written(tmp_path, "model.onnx", "link.json")

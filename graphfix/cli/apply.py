@@ -1,6 +1,7 @@
 """``graphfix apply``: the main job."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,8 +64,12 @@ def apply(
         bool, typer.Option("--diff", help="Show which nodes were added, removed and changed.")
     ] = False,
     report: Annotated[
-        Path | None,
-        typer.Option("--report", help="JSON report file; default: OUTPUT with .report.json."),
+        list[Path] | None,
+        typer.Option(
+            "--report",
+            help="Report file, .html, .md or .json; repeat for several. "
+            "Default: OUTPUT with .report.json.",
+        ),
     ] = None,
     save_all: Annotated[
         Path | None, typer.Option("--save-all", help="Folder for the model after each pass.")
@@ -75,12 +80,16 @@ def apply(
     """Apply passes to a model, verify each one, and write the result."""
     from graphfix.cli.progress import Progress
     from graphfix.errors import UsageError
+    from graphfix.report import check_format, write_report
     from graphfix.stages import apply as stage
     from graphfix.verify import Mode
 
     modes = {mode.value: mode for mode in Mode}
     if verify is not None and verify not in modes:
         raise UsageError(f"--verify {verify!r} is not one of {', '.join(modes)}")
+    reports = tuple(report or ())
+    for path in reports:
+        check_format(path)
     request = stage.ApplyRequest(
         model=model,
         pipeline=pipeline_of(open_registry(context, plugin), passes, recipe),
@@ -98,18 +107,18 @@ def apply(
         diff=diff,
         save_all=save_all,
         plugins=tuple(plugin or ()),
-        report=report,
+        reports=reports,
     )
     with Progress() as progress:
         result = stage.apply(request, onlookers=[progress])
-    if report is None and result.written:
-        report = request.target.with_suffix(".report.json")
-    if report is not None:
-        stage.write_report(result, report)
+    if not reports and result.written:
+        reports = (request.target.with_suffix(".report.json"),)
+    for path in reports:
+        write_report(result, path)
     if json:
         print_json(result.to_dict())
     else:
-        _print(result, report)
+        _print(result, reports)
     raise typer.Exit(0 if result.ok else 1)
 
 
@@ -136,7 +145,7 @@ def pipeline_of(registry: "Registry", passes: str, recipe: Path | None) -> "Pipe
     return pipeline.parse_recipe(text, registry)
 
 
-def _print(result: "ApplyReport", report: Path | None) -> None:
+def _print(result: "ApplyReport", reports: Sequence[Path]) -> None:
     rows = [_row(step) for step in result.steps]
     if result.final is not None:
         final = result.final
@@ -155,7 +164,7 @@ def _print(result: "ApplyReport", report: Path | None) -> None:
     if result.changes is not None:
         print("\n".join(("", *result.changes.lines())))
     print()
-    for path in (*result.written, *([report] if report else [])):
+    for path in (*result.written, *reports):
         print(f"wrote {path}")
     for step in result.steps:
         if step.failed or step.rolled_back:

@@ -1,6 +1,5 @@
 """Apply a pipeline to a model file: load, run and verify the passes, save, report."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ import onnx_ir as ir
 
 from graphfix import __version__
 from graphfix.errors import UsageError
-from graphfix.files import check_destination, write_file
+from graphfix.files import check_destination
 from graphfix.instrumentations import CheckStructure, Reproduce, SaveAll, Timing, VerifyNumerics
 from graphfix.manager import Instrumentation, Outcome, PassManager
 from graphfix.model import ModelDiff, check, diff, digest, infer_shapes, load, save
@@ -56,8 +55,8 @@ class ApplyRequest:
     save_all: Path | None = None
     plugins: Sequence[Path] = ()
     """Plugin files that were loaded; a reproducer names them again."""
-    report: Path | None = None
-    """Where the report will be written; refused before the work starts when it cannot be."""
+    reports: Sequence[Path] = ()
+    """Where reports will be written; refused before the work starts when they cannot be."""
 
     @property
     def target(self) -> Path:
@@ -218,16 +217,6 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
     )
 
 
-def write_report(report: ApplyReport, path: Path) -> None:
-    """Write the JSON report.
-
-    Raises:
-        UsageError: the file cannot be written.
-    """
-    text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n"
-    write_file(path, text, "--report")
-
-
 class _Source:
     """Loads the model; the first load also gives the digest and is not repeated."""
 
@@ -259,8 +248,8 @@ def _check_request(request: ApplyRequest) -> None:
         raise UsageError(f"-o {target} is the input itself; use --in-place to overwrite it")
     if not request.dry_run:
         check_destination(target, "-o" if request.output else "")
-    if request.report is not None:
-        _check_report(request.report, request.model, target)
+    for report in request.reports:
+        _check_report(report, request.model, target)
 
 
 def _check_report(report: Path, *models: Path) -> None:

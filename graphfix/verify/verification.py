@@ -1,5 +1,6 @@
 """The verdict about a pass or a pipeline, as a frozen value."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -82,7 +83,7 @@ class Verification:
             "status": self.status.value,
             "reason": self.reason,
             "contract": self.contract,
-            "max_abs": self.max_abs,
+            "max_abs": _json_number(self.max_abs),
             "outputs": [comparison.to_dict() for comparison in self.comparisons],
             "bindings": list(self.bindings),
             "feeds": list(self.feeds),
@@ -96,6 +97,10 @@ class Verification:
     def timed(self, seconds: float) -> "Verification":
         """The same verdict with its cost."""
         return replace(self, seconds=seconds)
+
+
+def _json_number(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(value)
 
 
 VERIFICATION_OFF = Verification(Status.OFF, "verification was switched off", mode=Mode.OFF)
