@@ -14,6 +14,7 @@ from graphfix.verify.evaluate import Evaluation, evaluate
 from graphfix.verify.feeds import FeedSet
 from graphfix.verify.interface import interface_map, move_feeds, stuck_dim
 from graphfix.verify.localise import first_diverging
+from graphfix.verify.ranges import check_ranges, narrowed
 from graphfix.verify.replaces import run_replacement
 from graphfix.verify.state import Segment, Source, State
 from graphfix.verify.tolerance import arithmetic
@@ -106,11 +107,23 @@ class _Step:
         self.contract = result.contract
         self.contracts = (*state.pending, result.contract)
         self.model = result.model
+        self.narrowed = narrowed(result)
         self.before = state.pending_source or before
         self.settings = settings
         self.explain = explain
 
     def outcome(self) -> Outcome:
+        found = self._by_contract()
+        if not self.narrowed or found.verdict.status is Status.FAILED:
+            return found
+        answer = check_ranges(
+            found.verdict, self.narrowed, self.before(), self.model, self.state.feeds
+        )
+        if answer.status is Status.FAILED:
+            return Outcome(answer, self.state)
+        return replace(found, verdict=answer)
+
+    def _by_contract(self) -> Outcome:
         if isinstance(self.contract, Interface):
             return self._interface(self.contract)
         if problem := changed_interface(self.state, self.model):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -31,6 +31,34 @@ class Mode(Enum):
 
 
 @dataclass(frozen=True)
+class NarrowedRange:
+    """What is known of a value that was given a narrower integer type."""
+
+    value: str
+    dtype: str
+    """The narrower type."""
+    seen_low: int | None
+    """Smallest number in any run; ``None`` when the value was always empty."""
+    seen_high: int | None
+    derived_low: int | None
+    """What no input can make it fall below; ``None`` when that is not known."""
+    derived_high: int | None
+    proven: bool
+    """Whether the derived bounds fit the type."""
+    fits: bool
+    """Whether every number seen fits the type."""
+
+    @property
+    def worst(self) -> int | None:
+        """The number seen that is furthest from zero."""
+        return max(
+            (each for each in (self.seen_low, self.seen_high) if each is not None),
+            key=abs,
+            default=None,
+        )
+
+
+@dataclass(frozen=True)
 class Verification:
     """What was compared, how it came out, and why."""
 
@@ -56,6 +84,9 @@ class Verification:
     """Why the whole model was run although regions were asked for."""
     blame: Mapping[int, str] = field(default_factory=dict)
     """The rewrites that failed, by the number of their anchor, and how; empty when unknown."""
+
+    ranges: tuple[NarrowedRange, ...] = ()
+    """The integers that an ``InRange`` pass has narrowed."""
 
     @property
     def passed(self) -> bool:
@@ -91,6 +122,7 @@ class Verification:
             "mode": self.mode.value,
             "regions": self.regions,
             "why_full": self.why_full,
+            "ranges": [asdict(each) for each in self.ranges],
             "seconds": self.seconds,
         }
 

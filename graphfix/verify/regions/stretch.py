@@ -22,6 +22,7 @@ from graphfix.verify.blame import Again
 from graphfix.verify.comparer import Columns
 from graphfix.verify.evaluate import one_line, select
 from graphfix.verify.feeds import FeedSet
+from graphfix.verify.ranges import narrowed
 from graphfix.verify.regions.judge import SiteVerdict, judge
 from graphfix.verify.regions.merge import as_one, changed, drop_inner, groups
 from graphfix.verify.regions.site_run import SiteRun, run_sites
@@ -110,6 +111,8 @@ def why_not(result: PassResult) -> str:
         return "the pass does not make all its changes through a rewriter"
     if isinstance(result.contract, (Interface, Replaces)):
         return "its contract is about the whole model"
+    if narrowed(result):
+        return "it narrows integers, which are looked at in the whole model"
     for rewrite in result.rewrites:
         if rewrite.site is None or isinstance(rewrite.contract, (Interface, Replaces)):
             return f"the rewrite of {rewrite.node!r} cannot be looked at by itself"
