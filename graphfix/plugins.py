@@ -16,17 +16,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from graphfix.errors import PluginError
+from graphfix.errors import PluginError, UsageError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from graphfix.adapter import Adapter
     from graphfix.ops import Operator
     from graphfix.rewrite.base import Pass
 
 GROUP = "graphfix.plugins"
 PASS_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_KINDS = {"pass": "a pass", "operator": "an operator"}
+_KINDS = {"pass": "a pass", "operator": "an operator", "adapter": "an adapter"}
 _NAME_FORM = "names are lower-case words joined by dashes, such as 'pow-to-mul'"
 
 
@@ -62,21 +63,23 @@ class Entry:
     name: str
     path: str
     origin: Origin
-    loaded: "type[Pass] | Operator | None" = None
+    loaded: "type[Pass] | Operator | type[Adapter] | None" = None
     kind: str = "pass"
-    """``pass`` or ``operator``."""
+    """``pass``, ``operator`` or ``adapter``."""
 
 
 class Registry:
-    """All passes and all operators of plugins, by name. Immutable once built."""
+    """All passes, adapters, and operators of plugins, by name. Immutable once built."""
 
     def __init__(self, entries: Iterable[Entry], broken: Sequence[PluginError] = ()) -> None:
         self._entries: dict[str, Entry] = {}
         self._operators: dict[str, Entry] = {}
+        self._adapters: dict[str, Entry] = {}
+        tables = {"pass": self._entries, "operator": self._operators, "adapter": self._adapters}
         self.broken = tuple(broken)
         """Plugins that could not be loaded at all; the rest works without them."""
         for entry in entries:
-            table = self._operators if entry.kind == "operator" else self._entries
+            table = tables[entry.kind]
             other = table.get(entry.name)
             if other is not None:
                 raise PluginError(
@@ -102,6 +105,33 @@ class Registry:
         """
         entry = self._entries[name]
         return _checked(entry.loaded or _imported(entry), entry)
+
+    def adapter_names(self) -> Sequence[str]:
+        """All adapter names, sorted."""
+        return sorted(self._adapters)
+
+    def adapter(self, name: str) -> "Adapter":
+        """The adapter of a name.
+
+        Raises:
+            PluginError: the import fails, or it is not an adapter of that name.
+            UsageError: nobody offers it.
+        """
+        from graphfix.adapter import Adapter
+
+        if name not in self._adapters:
+            known = ", ".join(self.adapter_names()) or "none"
+            raise UsageError(f"there is no adapter called {name!r}; there are: {known}")
+        entry = self._adapters[name]
+        cls = entry.loaded or _imported(entry)
+        if not (isinstance(cls, type) and issubclass(cls, Adapter)) or inspect.isabstract(cls):
+            raise PluginError(f"{entry.path!r} of {entry.origin} is not an adapter class")
+        if getattr(cls, "name", None) != name:
+            raise PluginError(
+                f"{entry.path!r} of {entry.origin} calls itself {getattr(cls, 'name', None)!r} "
+                f"but is registered as {name!r}"
+            )
+        return cls()
 
     def operator_names(self) -> Sequence[str]:
         """Names of the custom operators that plugins offer, sorted."""
@@ -181,10 +211,12 @@ def _table(plugin: Plugin, origin: Origin) -> list[Entry]:
     operators = [
         Entry(name, path, origin, kind="operator") for name, path in plugin.operators.items()
     ]
-    return [*passes, *operators]
+    adapters = [Entry(name, path, origin, kind="adapter") for name, path in plugin.adapters.items()]
+    return [*passes, *operators, *adapters]
 
 
 def _from_file(path: Path) -> list[Entry]:
+    from graphfix.adapter import Adapter
     from graphfix.ops import Operator
     from graphfix.rewrite.base import Pass
 
@@ -194,7 +226,7 @@ def _from_file(path: Path) -> list[Entry]:
         item
         for item in vars(module).values()
         if isinstance(item, type)
-        and issubclass(item, Pass)
+        and issubclass(item, (Pass, Adapter))
         and item.__module__ == module.__name__
         and not inspect.isabstract(item)
     ]
@@ -225,13 +257,18 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _file_entry(cls: "type[Pass]", path: Path, origin: Origin) -> Entry:
+def _file_entry(cls: "type[Pass] | type[Adapter]", path: Path, origin: Origin) -> Entry:
+    from graphfix.adapter import Adapter
+
+    kind = "adapter" if issubclass(cls, Adapter) else "pass"
     name = getattr(cls, "name", None)
     if not isinstance(name, str):
         raise PluginError(f"--plugin {path}: class {cls.__name__} has no 'name'")
     if not PASS_NAME.fullmatch(name):
-        raise PluginError(f"--plugin {path}: a pass cannot be called {name!r}; {_NAME_FORM}")
-    return Entry(name, f"{path}:{cls.__name__}", origin, cls)
+        raise PluginError(
+            f"--plugin {path}: {_KINDS[kind]} cannot be called {name!r}; {_NAME_FORM}"
+        )
+    return Entry(name, f"{path}:{cls.__name__}", origin, cls, kind)
 
 
 def _imported(entry: Entry) -> object:

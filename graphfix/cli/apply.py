@@ -31,6 +31,10 @@ def apply(
     ] = None,
     shape: Shapes = None,
     data: Data = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option("--adapter", help="Adapter that reads --data, such as a folder of pictures."),
+    ] = None,
     seed: Seed = 0,
     rtol: Annotated[
         float | None,
@@ -87,15 +91,17 @@ def apply(
     modes = {mode.value: mode for mode in Mode}
     if verify is not None and verify not in modes:
         raise UsageError(f"--verify {verify!r} is not one of {', '.join(modes)}")
+    registry = open_registry(context, plugin)
     reports = tuple(report or ())
     for path in reports:
         check_format(path)
     request = stage.ApplyRequest(
         model=model,
-        pipeline=pipeline_of(open_registry(context, plugin), passes, recipe),
+        pipeline=pipeline_of(registry, passes, recipe),
         output=output,
         shapes=tuple(shape or ()),
         data=data,
+        adapter=registry.adapter(adapter) if adapter else None,
         seed=seed,
         rtol=rtol,
         atol=atol,

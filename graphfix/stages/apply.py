@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from graphfix import __version__
+from graphfix.adapter import Adapter
 from graphfix.errors import UsageError
 from graphfix.files import check_destination
 from graphfix.instrumentations import CheckStructure, Reproduce, SaveAll, Timing, VerifyNumerics
@@ -43,6 +44,8 @@ class ApplyRequest:
     output: Path | None = None
     shapes: Sequence[str] = ()
     data: Path | None = None
+    adapter: Adapter | None = None
+    """Turns ``data`` into samples."""
     seed: int = 0
     rtol: float | None = None
     atol: float | None = None
@@ -172,6 +175,7 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
     verifier = kind(
         shapes=request.shapes,
         data=request.data,
+        adapter=request.adapter,
         seed=request.seed,
         rtol=request.rtol,
         atol=request.atol,
@@ -240,6 +244,8 @@ def _operators(model: ir.Model) -> dict[str, int]:
 
 
 def _check_request(request: ApplyRequest) -> None:
+    if request.adapter is not None and request.data is None:
+        raise UsageError("--adapter says how to read --data; give the file or folder of the data")
     if request.in_place and request.output:
         raise UsageError("--in-place and -o exclude each other; give one of them")
     target = request.target
@@ -337,6 +343,7 @@ def _settings(request: ApplyRequest) -> dict[str, object]:
     return {
         "shapes": list(request.shapes),
         "data": str(request.data) if request.data else None,
+        "adapter": request.adapter.name if request.adapter else None,
         "seed": request.seed,
         "rtol": request.rtol,
         "atol": request.atol,

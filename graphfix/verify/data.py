@@ -1,15 +1,20 @@
-"""Real samples from files: npz, npy and raw bin. Nothing is ever unpickled."""
+"""Real samples: npz, npy and raw bin files, or what an adapter makes of its data.
+
+Nothing is ever unpickled.
+"""
 
 import re
 import zipfile
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from graphfix.adapter import Adapter
 from graphfix.contract import Array
-from graphfix.errors import UsageError
+from graphfix.errors import GraphfixError, PluginError, UsageError
 from graphfix.verify.dtypes import numpy_dtype
 from graphfix.verify.feeds import FeedSet
 from graphfix.verify.inputs import ModelInput
@@ -21,8 +26,10 @@ MAX_SAMPLES = 8
 _NO_BIN = ("string", "int4", "uint4", "int2", "uint2", "float4e2m1")
 
 
-def load_data(path: Path, inputs: Sequence[ModelInput]) -> tuple[FeedSet, ...]:
-    """Read the feeds in ``path``.
+def load_data(
+    path: Path, inputs: Sequence[ModelInput], adapter: Adapter | None = None
+) -> tuple[FeedSet, ...]:
+    """Read the feeds in ``path``, which ``adapter`` understands if there is one, else:
 
     * ``sample.npz``: keys are input names (``name[0]``, ``name[1]`` … for a sequence input);
     * ``x.npy`` or ``x.bin`` for a model with one input;
@@ -37,6 +44,8 @@ def load_data(path: Path, inputs: Sequence[ModelInput]) -> tuple[FeedSet, ...]:
     """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder of samples")
+    if adapter is not None:
+        return _adapted(path, inputs, adapter)
     if path.is_file():
         return (_sample(path, inputs),)
     files = sorted(f for f in path.iterdir() if f.suffix in (".npz", ".npy", ".bin"))
@@ -48,6 +57,32 @@ def load_data(path: Path, inputs: Sequence[ModelInput]) -> tuple[FeedSet, ...]:
         feed = {per_input[f.stem].spec.name: _read(f, per_input[f.stem]) for f in named}
         return (_complete(path, feed, inputs),)
     return tuple(_sample(file, inputs) for file in files[:MAX_SAMPLES])
+
+
+def _adapted(path: Path, inputs: Sequence[ModelInput], adapter: Adapter) -> tuple[FeedSet, ...]:
+    try:
+        taken = [dict(sample) for sample in islice(adapter.samples(path), MAX_SAMPLES)]
+    except GraphfixError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"adapter {adapter.name!r} cannot read {path}: {type(error).__name__}: {error}"
+        ) from error
+    if not taken:
+        raise UsageError(f"{path}: adapter {adapter.name!r} finds no sample in it")
+    by_name = {item.spec.name: item for item in inputs}
+    found = []
+    for number, sample in enumerate(taken):
+        where = Path(f"{path} (adapter {adapter.name}, sample {number})")
+        if unknown := sorted(set(sample) - set(by_name)):
+            names = ", ".join(by_name) or "none"
+            raise UsageError(f"{where}: {unknown[0]!r} is not an input; inputs: {names}")
+        feed = {
+            name: _fit(np.asarray(array), by_name[name], f"{where}: {name!r}")
+            for name, array in sample.items()
+        }
+        found.append(_complete(where, feed, inputs))
+    return tuple(found)
 
 
 def _file_stem(name: str) -> str:

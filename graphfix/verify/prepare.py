@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from graphfix.adapter import Adapter
 from graphfix.runners.onnxruntime import NotRunnable, Session
 from graphfix.spec import Binding, InputSpec, Shape, bindings
 from graphfix.verify.data import load_data
@@ -42,16 +43,18 @@ def prepare(
     shapes: Mapping[str, Sequence[Shape]] | None = None,
     dims: Mapping[str, Sequence[int]] | None = None,
     data: Path | None = None,
+    adapter: Adapter | None = None,
     seed: int = 0,
 ) -> Prepared:
     """Choose feeds, run ``model`` on them, and look at what its outputs are worth.
 
     Raises:
         UsageError: ``shapes``, ``dims`` or ``data`` do not fit the model.
+        PluginError: ``adapter`` fails.
     """
     shapes = shapes or {}
     inputs = model_inputs(model, [*specs, *_ranks(model, specs, shapes)])
-    samples = load_data(data, inputs) if data is not None else ()
+    samples = load_data(data, inputs, adapter) if data is not None else ()
     blocked = next((item.why_not for item in inputs if item.why_not), "")
     if blocked and not samples:
         return Prepared(blocked=blocked)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from graphfix.adapter import Adapter
 from graphfix.rewrite.records import PassResult
 from graphfix.spec import InputSpec, parse_shapes
 from graphfix.verify.blame import Again, blamed
@@ -26,7 +27,8 @@ class Verifier:
 
     ``shapes`` are texts such as ``x:1,3,32,100``; ``specs`` say more about inputs than the model
     does; ``dims`` gives sizes for symbolic dims; ``data`` is a file or folder of real samples,
-    which replaces the seeded feeds. ``rtol`` and ``atol`` only tighten.
+    which replaces the seeded feeds, and which ``adapter`` understands if there is one. ``rtol``
+    and ``atol`` only tighten.
 
     Call :meth:`start` once, :meth:`check` after every pass, :meth:`finish` at the end. The sources
     given to ``check`` must stay callable until then.
@@ -42,6 +44,7 @@ class Verifier:
         specs: Sequence[InputSpec] = (),
         dims: Mapping[str, Sequence[int]] | None = None,
         data: Path | None = None,
+        adapter: Adapter | None = None,
         seed: int = 0,
         rtol: float | None = None,
         atol: float | None = None,
@@ -49,7 +52,7 @@ class Verifier:
         self._shapes = parse_shapes(shapes)
         self._specs = tuple(specs)
         self._dims = dict(dims or {})
-        self._data = data
+        self._data, self._adapter = data, adapter
         self._settings = Settings(rtol, atol, seed, {})
         self._prepared = Prepared()
         self._state = State()
@@ -76,6 +79,7 @@ class Verifier:
             shapes=self._shapes,
             dims=self._dims,
             data=self._data,
+            adapter=self._adapter,
             seed=self._settings.seed,
         )
         self._settings = replace(self._settings, dims=dict(self._prepared.dims))
