@@ -60,14 +60,21 @@ class InRange(Contract):
 
 @dataclass(frozen=True)
 class Approximate(Contract):
-    """A different function on purpose; each output's cosine similarity must reach ``cosine``."""
+    """A different function on purpose, as near to the old one as is stated for every output.
+
+    ``cosine`` is the least cosine similarity of the flattened tensors, ``relative`` the largest
+    relative error ``norm(after - before) / norm(before)`` (2-norms; ``None`` sets no limit). A
+    cosine does not feel a factor, a relative error does.
+    """
 
     cosine: float = 0.99
+    relative: float | None = None
 
     @property
     def label(self) -> str:
-        """Name with the cosine that must be reached."""
-        return f"approximate(cosine>={self.cosine:g})"
+        """Name with what must be reached."""
+        limit = "" if self.relative is None else f", relative<={self.relative:g}"
+        return f"approximate(cosine>={self.cosine:g}{limit})"
 
 
 @dataclass(frozen=True)

@@ -79,13 +79,14 @@ def comparison_row(one: OutputComparison) -> tuple[str, ...]:
         number(one.max_rel),
         number(one.allowed),
         f"{one.cosine:.6f}",
+        number(one.relative),
         one.feeds,
         "holds" if one.passed else "FAILS",
     )
 
 
 COMPARISON_HEADINGS = (
-    "tensor", "type", "max |Δ|", "max rel. Δ", "allowed", "cosine", "on feeds", "",
+    "tensor", "type", "max |Δ|", "max rel. Δ", "allowed", "cosine", "rel. error", "on feeds", "",
 )  # fmt: skip
 
 

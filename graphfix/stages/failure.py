@@ -108,6 +108,7 @@ _WAYS = (
     ("interface", "whose contract is Interface"),
     ("not a number or infinite", "NaN or infinities out of place"),
     ("cosine", "must reach"),
+    ("relative error", "relative error"),
 )
 
 

@@ -38,6 +38,9 @@ class OutputComparison:
     """Whether the comparison is evidence: rounding alone does not move the output this much."""
     severity: float = 0.0
     """|difference| / allowed at the worst element; infinite where nothing may differ."""
+    relative: float = 0.0
+    """``norm(after - before) / norm(before)`` over the elements that are finite in both; 0 when
+    nothing differs, infinite when only ``before`` is all zero."""
 
     def to_dict(self) -> dict[str, Any]:
         """The fields for JSON; infinities and NaN become text."""
@@ -156,10 +159,7 @@ def _closely(
     if (misplaced := _misplaced(before, after)).any():
         return _out_of_place(compared, before, after, misplaced)
     if allowed.cosine is not None:
-        if compared.cosine >= allowed.cosine:
-            return compared
-        compared = replace(compared, severity=np.inf)
-        return _failed(compared, f"cosine {compared.cosine:.6f}, must reach {allowed.cosine:g}")
+        return _approximately(compared, allowed.cosine, allowed.relative)
     limit = allowed.allowed(before)
     if noise is not None:
         limit = np.minimum(limit + noise, allowed.ceiling(before))
@@ -176,6 +176,18 @@ def _closely(
     if compared.severity <= 1:
         return compared
     return _beyond(compared, before, after, ratio > 1, limit)
+
+
+def _approximately(
+    compared: OutputComparison, cosine: float, relative: float | None
+) -> OutputComparison:
+    if compared.cosine < cosine:
+        why = f"cosine {compared.cosine:.6f}, must reach {cosine:g}"
+    elif relative is not None and compared.relative > relative:
+        why = f"relative error {compared.relative:.3g}, allowed {relative:g}"
+    else:
+        return compared
+    return _failed(replace(compared, severity=np.inf), why)
 
 
 def _misplaced(before: Array, after: Array) -> Array:
@@ -222,8 +234,15 @@ def _measure(blank: OutputComparison, before: Array, after: Array) -> OutputComp
         max_abs=float(gap.max()),
         max_rel=max_rel,
         cosine=min(cosine, 1.0),
+        relative=_relative(float(np.linalg.norm(a / peak - b / peak)), float(norm_b)),
         index=int(np.argmax(gap)) if gap.any() else None,
     )
+
+
+def _relative(error: float, usual: float) -> float:
+    if error == 0:
+        return 0.0
+    return error / usual if usual > 0 else float("inf")
 
 
 def _sequence(

@@ -157,13 +157,11 @@ def _moved_weights(model: ir.Model, seed: int) -> ir.Model:
 
 
 def _move(value: Any, rng: np.random.Generator) -> Any:
-    """Move every number by one ulp; zeros by one ulp of the array's magnitude (1 if it is zero)."""
+    """Move every number by one ulp; zero stays, as no rounding makes anything else of it."""
     if not isinstance(value, np.ndarray) or not is_inexact(value.dtype) or value.size == 0:
         return value
     wide = double(value)
-    size = np.abs(wide)
-    peak = float(size[np.isfinite(size)].max(initial=0.0)) or 1.0
-    step = np.where(size > 0, size, peak) * epsilon(value.dtype)
+    step = np.abs(wide) * epsilon(value.dtype)
     signs = np.where(rng.random(value.shape) < 0.5, -1.0, 1.0)
     with np.errstate(invalid="ignore", over="ignore"):
         moved = (wide + signs * step).astype(value.dtype)

@@ -60,6 +60,8 @@ class Tolerance:
     atol: float | None = None
     """``None`` with an ``rtol`` means ``rtol * scale``."""
     cosine: float | None = None
+    relative: float | None = None
+    """With a cosine: the largest relative error in the 2-norm; ``None`` sets no limit."""
     scale_of_zeros: float = 0.0
     """Magnitude to assume of a tensor that is all zero: what it is on other feeds."""
     user_rtol: float | None = None
@@ -130,9 +132,11 @@ def tolerance(
     and ``atol`` are the user's and only tighten.
     """
     found = [base(contract) for contract in contracts]
-    cosines = [c.cosine for c in found if isinstance(c, Approximate)]
-    if cosines:
-        return Tolerance(cosine=min(cosines))
+    rough = [c for c in found if isinstance(c, Approximate)]
+    if rough:
+        limits = [c.relative for c in rough if c.relative is not None]
+        relative = max(limits) if len(limits) == len(rough) else None
+        return Tolerance(cosine=min(c.cosine for c in rough), relative=relative)
     closes = [c for c in found if isinstance(c, Close)]
     if not closes or not is_inexact(dtype):
         return Tolerance()

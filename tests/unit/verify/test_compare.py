@@ -159,6 +159,25 @@ def test_empty_tensors_are_equal_when_their_shapes_are() -> None:
     assert not compare("y", np.zeros((0, 3)), np.zeros((3, 0)), EXACT).passed
 
 
+def test_relative_error() -> None:
+    before = np.array([3.0, 4.0], F32)
+    found = compare("y", before, before * np.float32(1.5), Tolerance(cosine=0.99, relative=0.5))
+    assert found.passed
+    assert found.relative == pytest.approx(0.5)
+    found = compare("y", before, before * np.float32(1.5), Tolerance(cosine=0.99, relative=0.4))
+    assert (found.passed, found.severity) == (False, np.inf)
+    assert "relative error 0.5, allowed 0.4" in found.why
+    assert compare("y", before * 0, before, Tolerance(cosine=-1, relative=9)).relative == np.inf
+    assert compare("y", before, before, EXACT).relative == 0
+
+
+def test_several_approximations_share_the_widest_limits() -> None:
+    some = [Approximate(0.9, relative=0.1), Approximate(0.99, relative=0.3)]
+    assert tolerance(some, F32) == Tolerance(cosine=0.9, relative=0.3)
+    assert tolerance([*some, Approximate(0.99)], F32).relative is None
+    assert some[0].label == "approximate(cosine>=0.9, relative<=0.1)"
+
+
 def test_cosine() -> None:
     before = close(1, 2, 3)
 
