@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "passes")]
 
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=None, help="places per kind and model")
     parser.add_argument("--full", action="store_true", help="also --verify full; takes longer")
     options = parser.parse_args()
+    onnxruntime.set_default_logger_severity(4)  # models that do not run are noticed, not logged
     names = options.models.split(",") if options.models else [e.name for e in EXAMPLES]
     examples = [example for example in EXAMPLES if example.name in names]
     print(table(list(compare_all(examples, options.sites, options.full))))
