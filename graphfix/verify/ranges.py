@@ -74,7 +74,7 @@ def _concluded(answer: Verification, found: tuple[NarrowedRange, ...]) -> Verifi
         )
         return replace(answer, status=Status.FAILED, reason=reason)
     proven = sum(each.proven for each in found)
-    told = f"{len(found)} narrowed values fit: {proven} by derived bounds"
+    told = f"narrowed values that fit: {len(found)}, {proven} by derived bounds"
     if proven < len(found):
         told += f", {len(found) - proven} only in the numbers seen"
     return replace(answer, reason="; ".join(filter(None, (answer.reason, told))))

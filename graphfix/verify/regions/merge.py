@@ -1,7 +1,6 @@
 """Sites that touch: when the value between them has changed its form, only both together agree."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from graphfix.rewrite.site import Site, in_order
 from graphfix.verify.regions.site_run import SiteRun
@@ -27,7 +26,7 @@ def groups(sites: Sequence[SiteRun]) -> list[list[SiteRun]]:
         for name in (*(new for _, new in site.site.pairs), *site.made_after):
             makers[name] = site
     for site in sites:
-        odd = changed(site)
+        odd = site.reformed
         touching = [other for _, name in odd for other in readers.get(name, ())]
         if site.problem:
             names = (*site.site.reads, *site.made_after)
@@ -82,21 +81,8 @@ def drop_inner(site: SiteRun, group: Sequence[SiteRun]) -> None:
     They are no border of the whole, which is right if all that comes out of it is.
     """
     inner = {name for each in group for name in each.site.reads}
-    for old, new in changed(site):
+    for old, new in site.reformed:
         if new in inner:
             del site.before[old], site.after[old]
     if not site.problem and not site.before:
         site.problem = "nothing that comes out of it can be compared"
-
-
-def changed(site: SiteRun) -> list[tuple[str, str]]:
-    """Replaced values, and those in their place, that differ in shape or dtype."""
-    return [
-        (old, new)
-        for old, new in site.site.pairs
-        if old in site.before and _form(site.before[old]) != _form(site.after[old])
-    ]
-
-
-def _form(column: Sequence[Any]) -> list[Any]:
-    return [(getattr(v, "shape", None), getattr(v, "dtype", None)) for v in column]

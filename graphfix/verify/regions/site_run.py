@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from graphfix.contract import Contract
@@ -57,6 +58,18 @@ class SiteRun:
         """What the nodes after make."""
         return made_by(self.site.after)
 
+    @cached_property
+    def reformed(self) -> list[tuple[str, str]]:
+        """Replaced values, and those in their place, that differ in shape or dtype.
+
+        Known once both sides have been run.
+        """
+        return [
+            (old, new)
+            for old, new in self.site.pairs
+            if old in self.before and not _same_form(self.before[old], self.after[old])
+        ]
+
     def old(self, prefix: str = "") -> Part:
         """The side before."""
         wanted = dict.fromkeys(o for o, _ in self.site.pairs if o in self.made_before)
@@ -71,6 +84,16 @@ class SiteRun:
     def inputs(self, store: ValueStore, k: int) -> dict[str, Any]:
         """The values around it on one feed set, by their names in the store."""
         return {key: store.get(key, k) for key in self.keys.values()}
+
+
+def _same_form(before: Sequence[Any], after: Sequence[Any]) -> bool:
+    return all(_form(b) == _form(a) for b, a in zip(before, after, strict=True))
+
+
+def _form(value: Any) -> tuple[Any, Any]:
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype
+    return None, None
 
 
 def run_sites(sites: Sequence[SiteRun], store: ValueStore, feeds: int) -> None:

@@ -24,7 +24,7 @@ from graphfix.verify.evaluate import one_line, select
 from graphfix.verify.feeds import FeedSet
 from graphfix.verify.ranges import narrowed
 from graphfix.verify.regions.judge import SiteVerdict, judge
-from graphfix.verify.regions.merge import as_one, changed, drop_inner, groups
+from graphfix.verify.regions.merge import as_one, drop_inner, groups
 from graphfix.verify.regions.site_run import SiteRun, run_sites
 from graphfix.verify.regions.store import ValueStore
 from graphfix.verify.state import Source
@@ -93,7 +93,7 @@ class Stretch:
                 run.problem = next((problems[key] for key in keys if key in problems), "")
                 if not run.problem:
                     run_waves(own, store, len(self.feeds))
-                    if steady and any(map(changed, own)):
+                    if steady and any(site.reformed for site in own):
                         run.problem = "a border has changed its shape or dtype"
                         continue
                     _judge_pass(run, own, self.feeds, store, self.arithmetic, self.seed)

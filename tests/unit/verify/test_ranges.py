@@ -25,7 +25,7 @@ def test_fixed_shapes_are_proven_to_fit() -> None:
     (found,) = verdict.ranges
     assert (found.value, found.dtype, found.proven, found.fits) == ("n", "int32", True, True)
     assert (found.seen_low, found.seen_high, found.derived_low, found.derived_high) == (2, 3, 2, 3)
-    assert verdict.reason.startswith("1 narrowed values fit: 1 by derived bounds;")
+    assert verdict.reason.startswith("narrowed values that fit: 1, 1 by derived bounds;")
 
 
 def test_symbolic_sizes_are_only_seen_to_fit() -> None:
@@ -35,7 +35,7 @@ def test_symbolic_sizes_are_only_seen_to_fit() -> None:
     assert verdict.status is Status.PASSED
     assert not verdict.ranges[0].proven
     assert verdict.ranges[0].derived_high is None
-    assert verdict.reason.endswith("0 by derived bounds, 1 only in the numbers seen")
+    assert verdict.reason.endswith("1, 0 by derived bounds, 1 only in the numbers seen")
 
 
 HIDDEN = """s = Shape (x)
