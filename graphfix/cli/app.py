@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphfix import __version__
-from graphfix.cli import apply, compare, diff, explain, new, passes, reduce
+from graphfix.cli import apply, compare, diff, explain, new, passes, reduce, targets
 from graphfix.errors import GraphfixError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ app.command()(compare.compare)
 app.command()(diff.diff)
 app.command()(reduce.reduce)
 app.command()(new.new)
+app.command()(targets.targets)
 
 
 def _print_version(wanted: bool) -> None:

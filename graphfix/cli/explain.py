@@ -1,22 +1,51 @@
-"""``graphfix explain``: the full documentation of one pass."""
+"""``graphfix explain``: the full documentation of one pass, or all that is known of an operator."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphfix.cli.options import AsJson, PluginFiles, open_registry
 from graphfix.cli.render import print_json, print_table
 
+if TYPE_CHECKING:
+    from graphfix.stages.operator_facts import OperatorFacts
+
 
 def explain(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name of a pass; 'graphfix passes' lists them.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of a pass ('graphfix passes' lists them), or the word 'op'.")
+    ],
+    operator: Annotated[
+        str | None, typer.Argument(help="After 'op': an operator, such as Resize or npu::Name.")
+    ] = None,
+    target: Annotated[
+        str, typer.Option("--target", help="SoC for 'op'; 'graphfix targets' lists them.")
+    ] = "Ascend310P3",
+    cann: Annotated[str, typer.Option("--cann", help="CANN release for 'op'.")] = "8.5",
+    target_file: Annotated[
+        list[Path] | None,
+        typer.Option("--target-file", help="YAML with more operators; may be repeated."),
+    ] = None,
     plugin: PluginFiles = None,
     json: AsJson = False,
 ) -> None:
-    """Explain a pass: what it rewrites and leaves alone, its options, an example."""
+    """Explain a pass, or what ATC makes of an operator (explain op Resize)."""
+    if name == "op" and operator is not None:
+        from graphfix.stages.operator_facts import operator_facts
+
+        facts = operator_facts(operator, target, cann, tuple(target_file or ()))
+        if json:
+            print_json(facts.to_dict())
+        else:
+            _print_operator(facts)
+        return
+    from graphfix.errors import UsageError
     from graphfix.stages.catalogue import describe
 
+    if operator is not None:
+        raise UsageError(f"explain takes one pass name, or 'op' and an operator, not {operator!r}")
     entry = describe(open_registry(context, plugin), name)
     if json:
         print_json(entry.to_dict())
@@ -31,3 +60,36 @@ def explain(
         [(item.key, item.type, item.default, item.help) for item in entry.options],
     )
     print(f"\nExample\n  {entry.example}")
+
+
+def _print_operator(facts: "OperatorFacts") -> None:
+    print(f"{facts.operator} for {facts.target}\n")
+    if facts.becomes:
+        print(f"Becomes   {', '.join(facts.becomes)} in GE\n")
+    print_table(
+        ("opset", "registered", "evidence", "where from"),
+        [
+            (
+                opsets,
+                {True: "yes", False: "no", None: "unknown"}[s.verdict],
+                s.evidence.value,
+                s.citation,
+            )
+            for opsets, s in facts.ranges
+        ],
+    )
+    if facts.kernels:
+        print("\nKernels as of 2022; later releases add some\n")
+        print_table(
+            ("operator of GE", "AI Core", "types on 310P", "AI CPU", "types on AI CPU"),
+            [
+                (
+                    kernel.ge_operator,
+                    {True: "yes", False: "no", None: "unknown"}[kernel.ai_core],
+                    " ".join(kernel.ai_core_types),
+                    "yes" if kernel.ai_cpu else "no",
+                    " ".join(kernel.ai_cpu_types),
+                )
+                for kernel in facts.kernels
+            ],
+        )

@@ -15,7 +15,9 @@ from graphfix.rewrite.select import Expect, Selector
 class Target(Protocol):
     """What a pass may ask about the compiler the model is made for."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """How reports call it."""
 
     def accepts(self, op_type: str, opset: int) -> bool | None:
         """Whether the operator compiles at this opset; ``None`` when nobody knows."""
