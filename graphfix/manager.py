@@ -346,7 +346,8 @@ def _hold_expectation(item: Pass, result: PassResult, taken_back: int) -> None:
                 + _skipped(result)
             )
         return
-    if count == 0 and item.must_match and not item.optional:
+    nothing_to_do = bool(result.skips) and all(skip.satisfied for skip in result.skips)
+    if count == 0 and item.must_match and not item.optional and not nothing_to_do:
         raise PassError(
             f"{item.name}: nothing matched, so the pass changed nothing{_skipped(result)}; "
             f"write {item.name}{{optional}} if that is fine"

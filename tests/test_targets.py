@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from graphfix.model import from_text, save
 from graphfix.target import CANN_RELEASES, SOCS
 from tests.cli_runner import run
 
@@ -63,3 +64,35 @@ def test_a_target_file_adds_an_operator(tmp_path: Path) -> None:
     result = run("explain", "op", "MyOp", "--target-file", path)
     assert result.code == 0, result.err
     assert " ".join(result.out.split()).endswith(f"8-18 yes user {path} 19-26 no user {path}")
+
+
+SAMPLE = """<ir_version: 8, opset_import: ["" : 16]>
+main (float[1,1,4,4] x, float[1,2,2,2] grid) => (float[1,1,2,2] y)
+{ [s] y = GridSample <mode = "bilinear"> (x, grid) }
+"""
+
+
+@pytest.mark.parametrize(
+    ("cann", "rewrites", "note"),
+    [("8.5", 0, "takes GridSample"), ("6.0", 1, "does not take it"), ("7.0", 1, "nobody knows")],
+)
+def test_passes_ask_the_target(tmp_path: Path, cann: str, rewrites: int, note: str) -> None:
+    save(from_text(SAMPLE), tmp_path / "m.onnx")
+    result = run(
+        "apply", tmp_path / "m.onnx", "--passes", "gridsample",
+        "--target", "ascend310p3", "--cann", cann, "--json",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    report = json.loads(result.out)
+    assert len(report["steps"][0]["rewrites"]) == rewrites
+    assert report["settings"]["target"] == f"Ascend310P3, CANN {cann}"
+    said = [*report["steps"][0]["rewrites"], *report["steps"][0]["skips"]]
+    assert note in (said[0].get("note") or said[0]["reason"])
+    assert all(skip["satisfied"] for skip in report["steps"][0]["skips"])
+
+
+def test_an_unknown_target_is_refused_before_the_work(tmp_path: Path) -> None:
+    save(from_text(SAMPLE), tmp_path / "m.onnx")
+    result = run("apply", tmp_path / "m.onnx", "--passes", "gridsample", "--target", "ascend3")
+    assert result.code == 2
+    assert "--target 'ascend3' is no SoC that is known" in result.err

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphfix.cli.options import AsJson, Data, PluginFiles, Seed, Shapes, open_registry
+from graphfix.cli.options import (
+    AsJson,
+    Data,
+    PluginFiles,
+    Seed,
+    Shapes,
+    TargetFiles,
+    open_registry,
+)
 from graphfix.cli.render import print_json, print_table
 
 if TYPE_CHECKING:
@@ -29,6 +37,12 @@ def apply(
         Path | None,
         typer.Option("-o", "--output", help="File to write; default: MODEL.fixed.onnx beside it."),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", help="SoC to make the model for; 'graphfix targets' lists them."),
+    ] = None,
+    cann: Annotated[str, typer.Option("--cann", help="CANN release of the target.")] = "8.5",
+    target_file: TargetFiles = None,
     shape: Shapes = None,
     data: Data = None,
     adapter: Annotated[
@@ -86,6 +100,7 @@ def apply(
     from graphfix.errors import UsageError
     from graphfix.report import check_format, write_report
     from graphfix.stages import apply as stage
+    from graphfix.target import load_profile
     from graphfix.verify import Mode
 
     modes = {mode.value: mode for mode in Mode}
@@ -95,6 +110,8 @@ def apply(
     reports = tuple(report or ())
     for path in reports:
         check_format(path)
+    files = tuple(target_file or ())
+    flags = [text for path in files for text in ("--target-file", str(path))]
     request = stage.ApplyRequest(
         model=model,
         pipeline=pipeline_of(registry, passes, recipe),
@@ -114,6 +131,8 @@ def apply(
         save_all=save_all,
         plugins=tuple(plugin or ()),
         reports=reports,
+        profile=load_profile(target, cann, files) if target else None,
+        target_flags=("--target", target, "--cann", cann, *flags) if target else (),
     )
     with Progress() as progress:
         result = stage.apply(request, onlookers=[progress])

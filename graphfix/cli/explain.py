@@ -1,11 +1,10 @@
 """``graphfix explain``: the full documentation of one pass, or all that is known of an operator."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphfix.cli.options import AsJson, PluginFiles, open_registry
+from graphfix.cli.options import AsJson, PluginFiles, TargetFiles, open_registry
 from graphfix.cli.render import print_json, print_table
 
 if TYPE_CHECKING:
@@ -24,10 +23,7 @@ def explain(
         str, typer.Option("--target", help="SoC for 'op'; 'graphfix targets' lists them.")
     ] = "Ascend310P3",
     cann: Annotated[str, typer.Option("--cann", help="CANN release for 'op'.")] = "8.5",
-    target_file: Annotated[
-        list[Path] | None,
-        typer.Option("--target-file", help="YAML with more operators; may be repeated."),
-    ] = None,
+    target_file: TargetFiles = None,
     plugin: PluginFiles = None,
     json: AsJson = False,
 ) -> None:

@@ -27,6 +27,11 @@ Data = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the generated inputs.")]
 
+TargetFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--target-file", help="YAML with more operators; may be repeated."),
+]
+
 
 def open_registry(context: typer.Context, files: list[Path] | None) -> "Registry":
     """All passes; plugins that cannot be loaded are reported on stderr and left out."""

@@ -13,6 +13,8 @@ class Skip:
     """A rewrite that was not made, and the fact that stood against it."""
 
     reason: str
+    satisfied: bool = False
+    """Whether the node is as the pass wants it already, so that doing nothing is success."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class SkipRecord:
     node: str
     op_type: str
     reason: str
+    satisfied: bool = False
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,9 @@ class RewritePass(Pass):
             except UnreadableAttribute as error:
                 answer = rw.skip(str(error))
             if isinstance(answer, Skip):
-                skips.append(SkipRecord(node_label(node), node.op_type, answer.reason))
+                skips.append(
+                    SkipRecord(node_label(node), node.op_type, answer.reason, answer.satisfied)
+                )
                 rw.abandon()
             else:
                 done = rw.commit(as_mapping(node, answer))

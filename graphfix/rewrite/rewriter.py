@@ -245,6 +245,10 @@ class Rewriter:
         """The answer of a rewrite that leaves its anchor alone."""
         return Skip(reason)
 
+    def satisfied(self, reason: str) -> Skip:
+        """The answer of a rewrite whose anchor is as it should be: the pass has nothing to do."""
+        return Skip(reason, satisfied=True)
+
     def note(self, text: str) -> None:
         """Say in the report which way was taken, and why."""
         self._current.notes.append(text)

@@ -17,7 +17,9 @@ from graphfix.instrumentations import CheckStructure, Reproduce, SaveAll, Timing
 from graphfix.manager import Instrumentation, Outcome, PassManager
 from graphfix.model import ModelDiff, check, diff, digest, infer_shapes, load, save
 from graphfix.pipeline import Pipeline
+from graphfix.rewrite import PassContext
 from graphfix.rewrite.site import Site
+from graphfix.target import Profile
 from graphfix.verify import (
     Composition,
     Mode,
@@ -58,6 +60,10 @@ class ApplyRequest:
     save_all: Path | None = None
     plugins: Sequence[Path] = ()
     """Plugin files that were loaded; a reproducer names them again."""
+    profile: Profile | None = None
+    """The compiler that passes may ask what it takes."""
+    target_flags: Sequence[str] = ()
+    """How the command line named it; a reproducer names it again."""
     reports: Sequence[Path] = ()
     """Where reports will be written; refused before the work starts when they cannot be."""
 
@@ -189,7 +195,12 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
         looks += [CheckStructure(), numerics, reproduce]
     if request.save_all:
         looks.append(SaveAll(request.save_all))
-    manager = PassManager(request.pipeline, instrumentations=looks, keep_going=request.keep_going)
+    manager = PassManager(
+        request.pipeline,
+        context=PassContext(request.profile),
+        instrumentations=looks,
+        keep_going=request.keep_going,
+    )
     outcome = manager.run(source)
     steps = _step_reports(outcome, timing, numerics, reproduce)
     why_not = _why_not(request, outcome, numerics)
@@ -268,6 +279,7 @@ def _check_report(report: Path, *models: Path) -> None:
 
 def _repeated_flags(request: ApplyRequest) -> list[str]:
     flags = [text for path in request.plugins for text in ("--plugin", str(path))]
+    flags += request.target_flags
     if request.verify is not DEFAULT_MODE:
         flags += ["--verify", request.verify.value]
     for name, value in (("--rtol", request.rtol), ("--atol", request.atol)):
@@ -343,6 +355,7 @@ def _settings(request: ApplyRequest) -> dict[str, object]:
     return {
         "shapes": list(request.shapes),
         "data": str(request.data) if request.data else None,
+        "target": request.profile.name if request.profile else None,
         "adapter": request.adapter.name if request.adapter else None,
         "seed": request.seed,
         "rtol": request.rtol,

@@ -152,7 +152,7 @@ class GridSample(RewritePass):
         if node.op_type != "GridSample":
             return self._restore(node, rw)
         if self.mode is Mode.AUTO and _takes(rw.target, rw.opset):
-            return rw.skip(f"target {_name(rw.target)} takes GridSample")
+            return rw.satisfied(f"target {_name(rw.target)} takes GridSample")
         sampling = read_sampling(node, rw)
         if isinstance(sampling, Skip):
             return sampling
