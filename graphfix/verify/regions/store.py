@@ -5,6 +5,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from graphfix.errors import UsageError
+
 BUDGET = 256 << 20
 """Bytes of cached values held in memory; what comes after goes to a temporary file."""
 
@@ -39,9 +41,22 @@ class ValueStore:
             self._file.close()
 
     def _on_disk(self, array: Any) -> Any:
-        """Append it to a file without a name, which goes when the last array of it does."""
+        """Append it to a file without a name, which goes when the last array of it does.
+
+        Raises:
+            UsageError: the temporary folder has no room.
+        """
+        try:
+            return self._appended(np.ascontiguousarray(array))
+        except OSError as error:
+            raise UsageError(
+                f"verification keeps values in {tempfile.gettempdir()}, which takes no more: "
+                f"{error}; make room there, or name another folder in the variable TMPDIR"
+            ) from error
+
+    def _appended(self, array: Any) -> Any:
         if self._file is None:
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # until close()
         start = self._file.seek(0, 2)
-        np.ascontiguousarray(array).tofile(self._file)
+        array.tofile(self._file)
         return np.memmap(self._file, array.dtype, "r", start, array.shape)

@@ -1,5 +1,6 @@
 """Verification of single rewrites: blame, rollback, sensitivity, what falls back to the whole."""
 
+import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +11,7 @@ import onnx_ir as ir
 import pytest
 
 from graphfix.contract import Close, Contract, Exact
+from graphfix.errors import UsageError
 from graphfix.instrumentations import VerifyNumerics
 from graphfix.manager import Outcome, PassManager
 from graphfix.model import from_text
@@ -464,6 +466,21 @@ def test_a_large_intermediate_goes_to_disk(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(stretch, "ValueStore", partial(store.ValueStore, budget=16))
     assert run(CHAIN, Rewrites(op="Mul", build=partial(doubled, wrong=()))).outcome.ok
     assert not run(CHAIN, Rewrites(op="Mul", build=doubled)).outcome.ok
+
+
+def test_a_full_temporary_folder_is_said_plainly() -> None:
+    from graphfix.verify.regions.store import ValueStore
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    values = ValueStore(budget=0)
+    try:
+        values.put("x", 0, np.zeros(1024, np.float32))
+        with pytest.raises(UsageError, match=r"takes no more: .*; make room there, or name"):
+            values.put("x", 1, np.zeros(1024, np.float32))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        values.close()
 
 
 def test_a_name_that_became_free_and_was_given_away_again_is_not_mixed_up() -> None:
