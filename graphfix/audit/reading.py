@@ -37,7 +37,7 @@ def ints(node: ir.Node, name: str) -> tuple[int, ...] | None:
 
 
 def axes(node: ir.Node, view: View, index: int = 1) -> tuple[int, ...] | None:
-    """``axes``, an attribute or the input at ``index``; empty when left out, ``None`` if unknown."""
+    """``axes``, an attribute or the input at ``index``; empty when left out, ``None`` unknown."""
     listed = ints(node, "axes")
     given = view.input(node, index)
     if listed is not None or given is None:
