@@ -8,6 +8,7 @@ from typing import ClassVar
 import onnx_ir as ir
 
 from graphfix.contract import Contract
+from graphfix.model import infer_shapes
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult, Rewrite, Skip, SkipRecord
 from graphfix.rewrite.rewriter import Rewriter, Scope, UnreadableAttribute, node_label
@@ -30,6 +31,8 @@ class RewritePass(Pass):
     match_ops: ClassVar[tuple[str, ...]]
     match_domains: ClassVar[tuple[str, ...]] = ("", "ai.onnx")
     must_match: ClassVar[bool] = True
+    reads_shapes: ClassVar[bool] = False
+    """Whether rewrites ask for shapes; those around anchors that nobody has stated are inferred."""
 
     def matches(self, node: ir.Node) -> bool:
         """Whether ``node`` is an anchor; extended where operator and domain do not tell enough."""
@@ -45,6 +48,18 @@ class RewritePass(Pass):
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """Rewrite every selected anchor; see :meth:`rewrite`."""
+        nodes = [node for scope in scopes(model) for node in scope] if self.reads_shapes else []
+        if all(_stated(node) for node in nodes if self.matches(node)):
+            return self._run(model, context)
+        stated = [(value, value.type, value.shape) for node in nodes for value in node.outputs]
+        infer_shapes(model)
+        result = self._run(model, context)
+        if not result.rewrites:  # a pass that does nothing leaves no traces
+            for value, type_, shape in stated:
+                value.type, value.shape = type_, shape
+        return result
+
+    def _run(self, model: ir.Model, context: PassContext) -> PassResult:
         rw = Rewriter(model, context)
         rewrites: list[Rewrite] = []
         skips: list[SkipRecord] = []
@@ -80,6 +95,12 @@ class RewritePass(Pass):
             if self.matches(node)
         }
         return [found[node] for node in (self.select.filter(found) if self.select else found)]
+
+
+def _stated(node: ir.Node) -> bool:
+    """Whether the shapes of all that the node reads and makes are known, perhaps by symbols."""
+    values = (value for value in (*node.inputs, *node.outputs) if value is not None)
+    return all(value.shape is not None and not value.shape.has_unknown_dim() for value in values)
 
 
 def scopes(model: ir.Model) -> Iterator[Scope]:

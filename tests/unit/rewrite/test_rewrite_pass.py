@@ -172,3 +172,37 @@ def test_the_contract_may_depend_on_the_rewrites() -> None:
     assert run(Promising(avoid="two")).contract == Approximate()
     nothing = run(Promising(select=Selector("name=none")))
     assert nothing.contract == Exact()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlattenToReshape(RewritePass):
+    """Replace Flatten by Reshape where the size of the result is known."""
+
+    name = "flatten-to-reshape"
+    match_ops = ("Flatten",)
+    contract = Exact()
+    reads_shapes = True
+
+    def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
+        data, shape = node.inputs[0], node.outputs[0].shape
+        if shape is None or not shape.is_static():
+            return rw.skip("the shape is not known")
+        return rw.op("Reshape", data, rw.const(shape.numpy()))
+
+
+UNSTATED = """
+<ir_version: 8, opset_import: ["" : 13]>
+main (float[{batch},3,2] x) => (float[{batch},6] y) {{ a = Abs (x)  b = Flatten (a)  y = Neg (b) }}
+"""
+
+
+def test_shapes_that_nobody_has_stated_are_inferred_for_a_pass_that_reads_them() -> None:
+    result = run(FlattenToReshape(), UNSTATED.format(batch=4))
+    assert [node.op_type for node in result.model.graph] == ["Abs", "Reshape", "Neg"]
+
+
+def test_inferred_shapes_go_again_when_nothing_is_rewritten() -> None:
+    text = UNSTATED.format(batch="N")
+    result = run(FlattenToReshape(), text)
+    assert [skip.reason for skip in result.skips] == ["the shape is not known"]
+    assert to_text(result.model) == to_text(from_text(text))
