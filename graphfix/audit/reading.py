@@ -8,6 +8,7 @@ from typing import TypeVar
 import onnx_ir as ir
 
 from graphfix.audit.view import View
+from graphfix.rewrite import constant_tensor
 
 _T = TypeVar("_T")
 
@@ -36,16 +37,32 @@ def ints(node: ir.Node, name: str) -> tuple[int, ...] | None:
     return tuple(value) if isinstance(value, (tuple, list)) else None
 
 
+def texts(node: ir.Node, name: str) -> tuple[str, ...] | None:
+    """An attribute that is a list of strings; ``None`` when it is left out."""
+    value = _value(node, name, ir.AttributeType.STRINGS)
+    return tuple(value) if isinstance(value, (tuple, list)) else None
+
+
+def constant_ints(value: ir.Value | None, view: View) -> tuple[int, ...] | None:
+    """The integers of a constant, flat; ``None`` when it is computed, absent or of floats."""
+    found = view.constant(value)
+    if found is None or found.dtype.kind not in "iu":
+        return None
+    return tuple(int(number) for number in found.flat)
+
+
+def computed(value: ir.Value | None) -> bool:
+    """Whether a value is there, and is not the same in every run."""
+    return value is not None and constant_tensor(value) is None
+
+
 def axes(node: ir.Node, view: View, index: int = 1) -> tuple[int, ...] | None:
     """``axes``, an attribute or the input at ``index``; empty when left out, ``None`` unknown."""
     listed = ints(node, "axes")
     given = view.input(node, index)
     if listed is not None or given is None:
         return listed or ()
-    found = view.constant(given)
-    if found is None or found.dtype.kind not in "iu":
-        return None
-    return tuple(int(axis) for axis in found.flat)
+    return constant_ints(given, view)
 
 
 def from_front(axis: int, rank: int) -> int:
