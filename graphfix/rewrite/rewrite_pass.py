@@ -25,7 +25,8 @@ class RewritePass(Pass):
 
     ``rewrite`` returns what takes the anchor's place: one value, a sequence with one entry per
     output (``None`` for an output nobody reads), or a mapping from any old values to new ones when
-    the pattern reaches beyond the anchor; or a :class:`Skip`.
+    the pattern reaches beyond the anchor; or a :class:`Skip`; or ``None`` when the node turns out
+    to be none of the pass's business, so that the report need not speak of it.
     """
 
     match_ops: ClassVar[tuple[str, ...]]
@@ -39,7 +40,7 @@ class RewritePass(Pass):
         return node.op_type in self.match_ops and node.domain in self.match_domains
 
     @abstractmethod
-    def rewrite(self, node: ir.Node, rw: Rewriter) -> Replacement | Skip:
+    def rewrite(self, node: ir.Node, rw: Rewriter) -> Replacement | Skip | None:
         """Build the replacement of ``node`` through ``rw``, or say why not."""
 
     def conclude(self, rewrites: Sequence[Rewrite], rw: Rewriter) -> Contract:
@@ -75,14 +76,14 @@ class RewritePass(Pass):
                 answer = self.rewrite(node, rw)
             except UnreadableAttribute as error:
                 answer = rw.skip(str(error))
-            if isinstance(answer, Skip):
-                skips.append(
-                    SkipRecord(node_label(node), node.op_type, answer.reason, answer.satisfied)
-                )
+            if answer is None or isinstance(answer, Skip):
                 rw.abandon()
-            else:
-                done = rw.commit(as_mapping(node, answer))
-                rewrites.append(replace(done, anchor=number))
+                if answer is not None:
+                    label = node_label(node)
+                    skips.append(SkipRecord(label, node.op_type, answer.reason, answer.satisfied))
+                continue
+            done = rw.commit(as_mapping(node, answer))
+            rewrites.append(replace(done, anchor=number))
         contract = self.conclude(rewrites, rw) if rewrites else self.contract
         return PassResult(model, contract, tuple(rewrites), tuple(skips), observed=True)
 

@@ -405,8 +405,8 @@ class Rewriter:
             take_back()
         for value in site.constants:
             _drop_initializer(value)
-        dropped = {id(value) for value in site.constants}
-        self._shared = {k: v for k, v in self._shared.items() if id(v) not in dropped}
+        if dropped := {id(value) for value in site.constants}:
+            self._shared = {k: v for k, v in self._shared.items() if id(v) not in dropped}
         self._site = None
 
     def commit(self, replaced: Mapping[ir.Value, ir.Value]) -> Rewrite:

@@ -175,6 +175,25 @@ def test_the_contract_may_depend_on_the_rewrites() -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NegOfAbs(RewritePass):
+    """Replace ``Neg(Abs(x))`` by ``Mul(Abs(x), -1)``; only the rewrite can tell."""
+
+    name = "neg-of-abs"
+    match_ops = ("Neg",)
+    contract = Exact()
+
+    def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | None:
+        replacement = rw.op("Mul", node.inputs[0], rw.const([-1.0]))
+        return replacement if rw.producer(node.inputs[0], "Abs") else None
+
+
+def test_a_node_that_is_none_of_its_business_leaves_no_trace() -> None:
+    result = run(NegOfAbs())
+    assert (result.rewrites, result.skips) == ((), ())
+    assert to_text(result.model) == to_text(from_text(MODEL))
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlattenToReshape(RewritePass):
     """Replace Flatten by Reshape where the size of the result is known."""
 
