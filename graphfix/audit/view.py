@@ -1,7 +1,7 @@
 """What the rules look at: a model traversed once, with its target."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -58,6 +58,11 @@ class View:
         for op_type in op_types:
             yield from self._by_operator.get(op_type, ())
 
+    @property
+    def operators(self) -> Iterable[str]:
+        """The operators of the default domain that there are."""
+        return self._by_operator.keys()
+
     def label(self, node: ir.Node) -> str:
         """The node's name, with those of the nodes it is inside of."""
         return self._paths[node]
@@ -68,6 +73,20 @@ class View:
         if (node.domain, node.op_type) in _ASCEND:
             return "", node.op_type
         return ("" if node.domain in DEFAULT_DOMAIN else node.domain), node.op_type
+
+    @cached_property
+    def functions(self) -> Collection[tuple[str, str]]:
+        """Domain and name of the model's functions that stay functions when it is lowered."""
+        return {key[:2] for key in self.model.functions} - _ASCEND
+
+    @property
+    def lowered_domains(self) -> Collection[str]:
+        """Domains whose operators lowering moves to the default one."""
+        return {domain for domain, _ in _ASCEND}
+
+    def labels(self, nodes: Iterable[ir.Node]) -> tuple[str, ...]:
+        """The labels of several nodes."""
+        return tuple(map(self.label, nodes))
 
     @staticmethod
     def constant(value: ir.Value | None) -> np.ndarray | None:
@@ -85,6 +104,16 @@ class View:
     def input(node: ir.Node, index: int) -> ir.Value | None:
         """An input that is there; ``None`` when it is left out or empty."""
         return node.inputs[index] if index < len(node.inputs) else None
+
+    @cached_property
+    def external(self) -> bool:
+        """Whether weights of the model lie in files beside it."""
+        sources = (
+            getattr(getattr(value.const_value, "source", None), "path", self.path)
+            for graph in self.graphs
+            for value in graph.initializers.values()
+        )
+        return any(source != self.path for source in sources)
 
     @cached_property
     def _paths(self) -> Mapping[ir.Node, str]:

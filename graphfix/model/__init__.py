@@ -10,10 +10,12 @@ from graphfix.model.digest import digest
 from graphfix.model.io import from_bytes, from_text, load, paused_gc, save, to_proto, to_text
 from graphfix.model.runtime import RuntimeModel, for_runtime
 from graphfix.model.shapes import infer_shapes
+from graphfix.model.tensors import SparseTensor
 
 __all__ = [
     "ModelDiff",
     "RuntimeModel",
+    "SparseTensor",
     "check",
     "diff",
     "digest",

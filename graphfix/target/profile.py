@@ -23,6 +23,9 @@ _TABLE: Final = {
 }  # fmt: skip
 """The column that tells about a release; 7.0 and 8.0 have none."""
 
+_LOOKED_UP: Final = range(8, 27)
+"""From the oldest opset that ATC took to the newest that onnxruntime runs."""
+
 _CITATION: Final = {
     "2022-06": "canndev 2022-06-30: REGISTER_CUSTOM_OP with FrameworkType(ONNX)",
     "8.5": "hicann/ge, ops-nn, ops-cv, ops-math @8.5.0",
@@ -87,6 +90,17 @@ class Profile:
             # That copy was whole: nothing was in a closed package then, as far as can be seen.
             return Support(False, Evidence.INFERENCE, f"{_CITATION[column]} lacks it")
         return _between(cells, opset, *_neighbours(self.cann))
+
+    def opsets(self, op_type: str, domain: str = "") -> str:
+        """The opsets at which an operator is known to be registered, as ``8-15 18``, or ``""``."""
+        found: list[list[int]] = []
+        for opset in _LOOKED_UP if domain in ("", "ai.onnx") else range(1, 2):
+            if self.support(op_type, opset, domain).verdict:
+                if found and found[-1][1] == opset - 1:
+                    found[-1][1] = opset
+                else:
+                    found.append([opset, opset])
+        return " ".join(f"{a}-{b}" if a < b else str(a) for a, b in found)
 
     def kernels(self, op_type: str) -> tuple[Kernel, ...]:
         """The kernels of what the operator becomes; empty when no table has it."""

@@ -1,0 +1,41 @@
+"""Which opset a target takes a model at."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from graphfix.audit.view import View
+from graphfix.rewrite.opsets.schemas import schema_at
+
+LOWEST: Final = 8
+"""No release registers operators below (hicann/ge and canndev: REGISTER_CUSTOM_OP)."""
+
+_GOAL: Final = range(11, 18)
+"""Where the tables are fullest: before 11 Resize and others are missing or have another form, and
+ReduceL1, ReduceL2 and the axes attributes end with 17. The ``opset`` pass reaches all of them."""
+
+
+def newest(view: View) -> int:
+    """The highest opset at which the release registers standard operators."""
+    last = LOWEST
+    while view.profile.support("Relu", last + 1).verdict:
+        last += 1
+    return last
+
+
+def unregistered(view: View, opset: int) -> Sequence[str]:
+    """The operators of the default domain in the model that ATC would not find at an opset.
+
+    One that does not exist at the opset counts as found: conversion takes it apart.
+    """
+    own = view.opset
+    return [
+        op_type
+        for op_type in view.operators
+        if (opset == own or schema_at(op_type, own) is None or schema_at(op_type, opset))
+        and view.profile.support(op_type, opset).verdict is False
+    ]
+
+
+def best(view: View) -> int:
+    """The opset the ``opset`` pass should go to: fewest operators missing, then nearest by."""
+    return min(_GOAL, key=lambda opset: (len(unregistered(view, opset)), abs(opset - view.opset)))

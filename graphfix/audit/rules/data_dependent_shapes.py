@@ -1,0 +1,39 @@
+"""GF141: outputs whose size the data decide."""
+
+from collections.abc import Iterator
+
+import onnx_ir as ir
+
+from graphfix.audit.rule import NodeRule
+from graphfix.audit.view import View
+from graphfix.finding import Finding, Severity
+from graphfix.target import Evidence
+
+
+class DataDependentShapes(NodeRule):
+    """A node makes as many elements as the data happen to want.
+
+    Everything after it has dynamic shapes: gears and the static graph for the AI Core are lost. In
+    front of it the model can end (``out-nodes``), with the rest done on the host; a TopK or a Where
+    of a fixed size can take its place; NonMaxSuppression can be BatchMultiClassNMS (``nms-tail``).
+    """
+
+    id = "GF141"
+    title = "sizes that the data decide"
+    severity = Severity.DYNAMIC
+    evidence = Evidence.DOC
+    citation = "hicann/ge: docs, dynamic shapes (dynamic_batch_size, dynamic_dims)"
+    covers = ("G5",)
+    op_types = ("NonZero", "Compress", "Unique", "NonMaxSuppression")
+
+    def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
+        """Nodes whose output is no constant."""
+        if view.constant(view.input(node, 0)) is not None:
+            return
+        suppression = node.op_type == "NonMaxSuppression"
+        yield self.finding(
+            f"the data decide the size of {node.outputs[0].name}",
+            view.label(node),
+            remedy="nms-tail" if suppression else None,
+            advice="end the model before it with out-nodes, or use a form of fixed size",
+        )
