@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from graphfix.adapter import Adapter
+    from graphfix.audit import Rule
     from graphfix.ops import Operator
     from graphfix.rewrite.base import Pass
 
 GROUP = "graphfix.plugins"
 PASS_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_KINDS = {"pass": "a pass", "operator": "an operator", "adapter": "an adapter"}
+_KINDS = {"pass": "a pass", "operator": "an operator", "adapter": "an adapter", "rule": "a rule"}
 _NAME_FORM = "names are lower-case words joined by dashes, such as 'pow-to-mul'"
 
 
@@ -43,6 +44,8 @@ class Plugin:
     adapters: Mapping[str, str] = field(default_factory=dict)
     operators: Mapping[str, str] = field(default_factory=dict)
     """Custom operators by operator type; each leads to an object, not to a class."""
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """Audit rules by id, such as ``ACME101``."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,9 @@ class Entry:
     name: str
     path: str
     origin: Origin
-    loaded: "type[Pass] | Operator | type[Adapter] | None" = None
+    loaded: "type[Pass] | Operator | type[Adapter] | type[Rule] | None" = None
     kind: str = "pass"
-    """``pass``, ``operator`` or ``adapter``."""
+    """``pass``, ``operator``, ``adapter`` or ``rule``."""
 
 
 class Registry:
@@ -75,7 +78,13 @@ class Registry:
         self._entries: dict[str, Entry] = {}
         self._operators: dict[str, Entry] = {}
         self._adapters: dict[str, Entry] = {}
-        tables = {"pass": self._entries, "operator": self._operators, "adapter": self._adapters}
+        self._rules: dict[str, Entry] = {}
+        tables = {
+            "pass": self._entries,
+            "operator": self._operators,
+            "adapter": self._adapters,
+            "rule": self._rules,
+        }
         self.broken = tuple(broken)
         """Plugins that could not be loaded at all; the rest works without them."""
         for entry in entries:
@@ -132,6 +141,29 @@ class Registry:
                 f"but is registered as {name!r}"
             )
         return cls()
+
+    def rules(self) -> "Mapping[str, Rule]":
+        """All audit rules by id, sorted: those of graphfix and those of plugins.
+
+        Raises:
+            PluginError: an import fails, it is no rule of that id, or graphfix has one of that id.
+        """
+        from graphfix.audit import Rule, builtin_rules
+
+        found = dict(builtin_rules())
+        for id_, entry in self._rules.items():
+            if id_ in found:
+                raise PluginError(f"{entry.origin} offers a rule {id_!r}, which graphfix has")
+            cls = entry.loaded or _imported(entry)
+            if not (isinstance(cls, type) and issubclass(cls, Rule)) or inspect.isabstract(cls):
+                raise PluginError(f"{entry.path!r} of {entry.origin} is not a rule class")
+            if getattr(cls, "id", None) != id_:
+                raise PluginError(
+                    f"{entry.path!r} of {entry.origin} calls itself {getattr(cls, 'id', None)!r} "
+                    f"but is registered as {id_!r}"
+                )
+            found[id_] = cls()
+        return dict(sorted(found.items()))
 
     def operator_names(self) -> Sequence[str]:
         """Names of the custom operators that plugins offer, sorted."""
@@ -212,11 +244,13 @@ def _table(plugin: Plugin, origin: Origin) -> list[Entry]:
         Entry(name, path, origin, kind="operator") for name, path in plugin.operators.items()
     ]
     adapters = [Entry(name, path, origin, kind="adapter") for name, path in plugin.adapters.items()]
-    return [*passes, *operators, *adapters]
+    rules = [Entry(name, path, origin, kind="rule") for name, path in plugin.rules.items()]
+    return [*passes, *operators, *adapters, *rules]
 
 
 def _from_file(path: Path) -> list[Entry]:
     from graphfix.adapter import Adapter
+    from graphfix.audit import Rule
     from graphfix.ops import Operator
     from graphfix.rewrite.base import Pass
 
@@ -226,7 +260,7 @@ def _from_file(path: Path) -> list[Entry]:
         item
         for item in vars(module).values()
         if isinstance(item, type)
-        and issubclass(item, (Pass, Adapter))
+        and issubclass(item, (Pass, Adapter, Rule))
         and item.__module__ == module.__name__
         and not inspect.isabstract(item)
     ]
@@ -257,9 +291,14 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _file_entry(cls: "type[Pass] | type[Adapter]", path: Path, origin: Origin) -> Entry:
+def _file_entry(
+    cls: "type[Pass] | type[Adapter] | type[Rule]", path: Path, origin: Origin
+) -> Entry:
     from graphfix.adapter import Adapter
+    from graphfix.audit import Rule
 
+    if issubclass(cls, Rule):
+        return Entry(cls.id, f"{path}:{cls.__name__}", origin, cls, "rule")
     kind = "adapter" if issubclass(cls, Adapter) else "pass"
     name = getattr(cls, "name", None)
     if not isinstance(name, str):
