@@ -5,6 +5,7 @@ from graphfix.plugins import Plugin
 PLUGIN = Plugin(
     passes={
         "gridsample": "graphfix_passes.gridsample:GridSample",
+        "no-op": "graphfix_passes.no_op:NoOp",
         "opset": "graphfix_passes.opset:Opset",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",
         "sim": "graphfix_passes.sim:Sim",

@@ -1,0 +1,24 @@
+"""What is known of a value: its dims, and whether two values must have the same."""
+
+import onnx_ir as ir
+
+Dim = int | str | None
+"""A size, the name of one, or nothing."""
+
+
+def dims(value: ir.Value | None) -> tuple[Dim, ...] | None:
+    """The dims of a value; ``None`` when not even the rank is known."""
+    if value is None or value.shape is None:
+        return None
+    return tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape)
+
+
+def rank(value: ir.Value | None) -> int | None:
+    """The number of dims; ``None`` when it is not known."""
+    return None if value is None or value.shape is None else len(value.shape)
+
+
+def same_shape(one: ir.Value, other: ir.Value) -> bool:
+    """Whether both are known to have the same dims, by number or by name."""
+    left, right = dims(one), dims(other)
+    return left is not None and left == right and None not in left
