@@ -1,5 +1,6 @@
 """A rule of the audit: one fact about what a target minds, and how to see it in a model."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
@@ -28,6 +29,11 @@ class Rule(ABC):
     """``repository: path`` or the page of documentation that says so."""
     covers: ClassVar[tuple[str, ...]] = ()
     """Keys of the facts about ATC that the rule checks (``tools/target_tables/facts.csv``)."""
+
+    @property
+    def documentation(self) -> str:
+        """The docstring of the class without its indentation."""
+        return inspect.getdoc(type(self)) or ""
 
     def applies(self, profile: Profile) -> bool:
         """Whether the fact holds for this SoC and release."""

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphfix import __version__
-from graphfix.cli import apply, compare, diff, explain, new, passes, reduce, targets
+from graphfix.cli import (
+    apply,
+    audit,
+    compare,
+    diff,
+    evaluate,
+    explain,
+    new,
+    passes,
+    reduce,
+    targets,
+)
 from graphfix.errors import GraphfixError
 
 if TYPE_CHECKING:
@@ -24,11 +35,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(apply.apply)
+app.command()(audit.audit)
 app.command()(passes.passes)
 app.command()(explain.explain)
 app.command()(compare.compare)
 app.command()(diff.diff)
 app.command()(reduce.reduce)
+app.command()(evaluate.evaluate)
 app.command()(new.new)
 app.command()(targets.targets)
 

@@ -1,4 +1,4 @@
-"""``graphfix explain``: the full documentation of one pass, or all that is known of an operator."""
+"""``graphfix explain``: the full documentation of a pass, a rule, or an operator on a target."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,13 +8,15 @@ from graphfix.cli.options import AsJson, PluginFiles, TargetFiles, open_registry
 from graphfix.cli.render import print_json, print_table
 
 if TYPE_CHECKING:
+    from graphfix.plugins import Registry
     from graphfix.stages.operator_facts import OperatorFacts
 
 
 def explain(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(help="Name of a pass ('graphfix passes' lists them), or the word 'op'.")
+        str,
+        typer.Argument(help="A pass ('graphfix passes' lists them), a rule (GF101), or 'op'."),
     ],
     operator: Annotated[
         str | None, typer.Argument(help="After 'op': an operator, such as Resize or npu::Name.")
@@ -27,7 +29,7 @@ def explain(
     plugin: PluginFiles = None,
     json: AsJson = False,
 ) -> None:
-    """Explain a pass, or what ATC makes of an operator (explain op Resize)."""
+    """Explain a pass, a rule of the audit, or what ATC makes of an operator (op Resize)."""
     if name == "op" and operator is not None:
         from graphfix.stages.operator_facts import operator_facts
 
@@ -41,8 +43,12 @@ def explain(
     from graphfix.stages.catalogue import describe
 
     if operator is not None:
-        raise UsageError(f"explain takes one pass name, or 'op' and an operator, not {operator!r}")
-    entry = describe(open_registry(context, plugin), name)
+        raise UsageError(f"explain takes one name, or 'op' and an operator, not {operator!r}")
+    registry = open_registry(context, plugin)
+    if name.isupper() and name not in registry.names():
+        _explain_rule(registry, name, json)
+        return
+    entry = describe(registry, name)
     if json:
         print_json(entry.to_dict())
         return
@@ -56,6 +62,29 @@ def explain(
         [(item.key, item.type, item.default, item.help) for item in entry.options],
     )
     print(f"\nExample\n  {entry.example}")
+
+
+def _explain_rule(registry: "Registry", name: str, json: bool) -> None:
+    from graphfix.errors import UsageError
+
+    rule = registry.rules().get(name)
+    if rule is None:
+        raise UsageError(f"there is no rule {name!r}; 'graphfix audit MODEL' shows their ids")
+    if json:
+        print_json(
+            {
+                "rule": rule.id,
+                "title": rule.title,
+                "severity": rule.severity.value,
+                "evidence": rule.evidence.value,
+                "citation": rule.citation,
+                "documentation": rule.documentation,
+            }
+        )
+        return
+    print(f"{rule.id}: {rule.title}\n\n{rule.documentation}\n")
+    print(f"Severity  {rule.severity.value}")
+    print(f"Evidence  {rule.evidence.value}: {rule.citation}")
 
 
 def _print_operator(facts: "OperatorFacts") -> None:

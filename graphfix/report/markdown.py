@@ -25,13 +25,13 @@ ROWS = 40
 def markdown(report: ApplyReport) -> str:
     """The whole report."""
     lines = [
-        f"# graphfix report: {_text(report.source.name)}",
+        f"# graphfix report: {escaped(report.source.name)}",
         "",
-        f"**{_text(headline(report))}**",
+        f"**{escaped(headline(report))}**",
     ]
     if report.composition is not None:
-        lines += ["", f"Promise: {_text(report.composition.statement)}."]
-        lines += [f"- {_text(condition)}" for condition in report.composition.conditions]
+        lines += ["", f"Promise: {escaped(report.composition.statement)}."]
+        lines += [f"- {escaped(condition)}" for condition in report.composition.conditions]
     lines += ["", *_passes(report)]
     for step in report.steps:
         lines += ["", *_step(step)]
@@ -39,10 +39,10 @@ def markdown(report: ApplyReport) -> str:
         lines += ["", "## Whole pipeline", "", *_verification(report.final)]
     changed = operator_rows(report)
     if changed:
-        lines += ["", "## Operators", "", *_table(("operator", "before", "after", ""), changed)]
+        lines += ["", "## Operators", "", *table(("operator", "before", "after", ""), changed)]
     if report.changes is not None:
         lines += ["", "## Changes", "", *_list(report.changes.lines())]
-    lines += ["", "## Where this comes from", "", *_table(("", ""), facts(report))]
+    lines += ["", "## Where this comes from", "", *table(("", ""), facts(report))]
     return "\n".join(lines) + "\n"
 
 
@@ -60,13 +60,13 @@ def _passes(report: ApplyReport) -> list[str]:
         for step in report.steps
     ]
     headings = ("pass", "rewrites", "nodes", "contract", "max abs. Δ", "verified", "seconds")
-    return _table(headings, rows)
+    return table(headings, rows)
 
 
 def _step(step: StepReport) -> list[str]:
-    lines = [f"## {_text(step.text)}"]
+    lines = [f"## {escaped(step.text)}"]
     if step.error or step.rolled_back:
-        lines += ["", f"**{_text(step.error or step.rolled_back)}**"]
+        lines += ["", f"**{escaped(step.error or step.rolled_back)}**"]
     if step.reproduce:
         lines += ["", f"Reproduce with: {_code(step.reproduce)}"]
     if step.rewrites:
@@ -82,20 +82,20 @@ def _step(step: StepReport) -> list[str]:
 
 def _verification(found: Verification) -> list[str]:
     lines = [
-        f"{_text(found.label.capitalize())} in {found.seconds:.2f} s, mode {found.mode.value}."
+        f"{escaped(found.label.capitalize())} in {found.seconds:.2f} s, mode {found.mode.value}."
     ]
     if found.reason:
-        lines[0] += f" {_text(found.reason)}."
+        lines[0] += f" {escaped(found.reason)}."
     if found.why_full:
-        lines.append(f"The whole model was run because {_text(found.why_full)}.")
+        lines.append(f"The whole model was run because {escaped(found.why_full)}.")
     if found.first_diverging:
         lines.append(f"The first tensor that differs is {_code(found.first_diverging)}.")
     if found.feeds:
-        lines.append(f"Feeds: {_text(', '.join(found.feeds))}.")
+        lines.append(f"Feeds: {escaped(', '.join(found.feeds))}.")
     if found.comparisons:
         shown = sorted(found.comparisons, key=lambda one: (one.passed, -one.severity))[:ROWS]
         headings = [heading.replace("|Δ|", "abs. Δ") for heading in COMPARISON_HEADINGS]
-        lines += ["", *_table(headings, [comparison_row(one) for one in shown])]
+        lines += ["", *table(headings, [comparison_row(one) for one in shown])]
         lines += _more(len(found.comparisons))
     return lines
 
@@ -111,23 +111,24 @@ def _groups(groups: Sequence[Group]) -> list[str]:
 
 def _list(items: Iterable[str]) -> list[str]:
     items = list(items)
-    return [f"- {_text(item)}" for item in items[:ROWS]] + _more(len(items))
+    return [f"- {escaped(item)}" for item in items[:ROWS]] + _more(len(items))
 
 
 def _more(count: int) -> list[str]:
     return [f"\n{count - ROWS} more are in the JSON report."] if count > ROWS else []
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table of texts."""
     lines = [_row(headings), "|" + "---|" * len(headings)]
     return lines + [_row(row) for row in rows]
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_text(cell) for cell in cells) + " |"
+    return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Keep Markdown and HTML from reading anything into names; one line."""
     line = " ".join("".join(c if c.isprintable() else "\ufffd" for c in text).split())
     return re.sub(r"([\\`*_\[\]<>|#&])", r"\\\1", line)

@@ -17,8 +17,7 @@ class ExternalData(Rule):
     It takes every key but ``location`` and ``offset`` for the length: a ``checksum`` that is no
     number stops it (E10001), one that is a number replaces the length. And only weights of the main
     graph are looked for beside the model; those inside the branches of an If are looked for in the
-    folder where ATC is started. graphfix writes neither checksums nor, for branches, external data
-    of less than 2 GiB: any ``apply`` saves the model in a form that is read rightly.
+    folder where ATC is started. graphfix writes no checksums.
     """
 
     id = "GF171"

@@ -12,6 +12,11 @@ from graphfix.finding import Finding, Severity
 from graphfix.target import Kernel, Profile
 
 _WIDE: Final = {ir.DataType.INT64: "int64", ir.DataType.DOUBLE: "double"}
+_MOVES: Final = frozenset(
+    {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Shape", "Size", "Cast", "Constant"}
+)
+"""They describe or hand over, and compute nothing that would need a kernel for the type."""
+
 _REMEDY: Final = {ir.DataType.INT64: "int64-to-int32", ir.DataType.DOUBLE: "double-to-float"}
 
 
@@ -37,7 +42,7 @@ class KernelTypes(Rule):
         """Operator by operator and type by type."""
         for op_type in view.operators:
             kernels = [k for k in view.profile.kernels(op_type) if k.ai_core and k.ai_core_types]
-            if not kernels:
+            if not kernels or op_type in _MOVES:
                 continue
             found: dict[ir.DataType, list[ir.Node]] = defaultdict(list)
             for node in view.of(op_type):

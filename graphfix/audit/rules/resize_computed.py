@@ -1,0 +1,39 @@
+"""GF203: Resize to a computed size."""
+
+from collections.abc import Iterator
+
+import onnx_ir as ir
+
+from graphfix.audit.reading import computed
+from graphfix.audit.resizing import inputs_of
+from graphfix.audit.rule import NodeRule
+from graphfix.audit.view import View
+from graphfix.finding import Finding, Severity
+from graphfix.target import Evidence
+
+
+class ResizeComputed(NodeRule):
+    """Scales or sizes that are no constant leave the size of the output open.
+
+    Exporters write them as arithmetic on ``Shape``. The documentation says to make them constants;
+    otherwise the shapes behind are dynamic, and old releases leave the node without a kernel that
+    fits. ``resize-scales`` replaces arithmetic that has the same result for all sizes.
+    """
+
+    id = "GF203"
+    title = "Resize to a computed size"
+    severity = Severity.DYNAMIC
+    evidence = Evidence.DOC
+    citation = "documentation of ONNX operators, page 09_0131"
+    covers = ("Resize/4",)
+    op_types = ("Resize",)
+
+    def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
+        """One of the two is there and no constant."""
+        for name, value in zip(("scales", "sizes"), inputs_of(node, view), strict=True):
+            if computed(value):
+                yield self.finding(
+                    f"has computed {name}: the size of its output is not static",
+                    view.label(node),
+                    remedy="resize-scales",
+                )
