@@ -42,6 +42,11 @@ class Axis:
         return Fraction(self.after, self.before) if self.before and self.after else None
 
     @property
+    def factor(self) -> Fraction | None:
+        """What ONNX multiplies with: the scale, or else the ratio of the sizes."""
+        return self.scale or self.ratio
+
+    @property
     def same(self) -> bool:
         """Whether the axis is known to stay as it is."""
         return self.ratio == 1 or (self.ratio is None and self.scale == 1)
@@ -90,8 +95,10 @@ def resizing(node: ir.Node, view: View) -> Resizing:
         "asymmetric" if old else text(node, "coordinate_transformation_mode", "half_pixel"),
         "floor" if old else text(node, "nearest_mode", "round_prefer_floor"),
         tuple(
-            Axis(index, *sizes, scale)
-            for index, (*sizes, scale) in enumerate(zip(before, after, scales, strict=True))
+            Axis(index, old_size, new_size, scale)
+            for index, (old_size, new_size, scale) in enumerate(
+                zip(before, after, scales, strict=True)
+            )
         ),
     )
 

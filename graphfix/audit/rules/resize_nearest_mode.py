@@ -1,29 +1,34 @@
 """GF204: Resize whose nearest_mode is not ATC's."""
 
-from collections.abc import Iterator
-from fractions import Fraction
+from collections.abc import Iterator, Sequence
 
 import onnx_ir as ir
 
 from graphfix.audit.releases import between
-from graphfix.audit.resizing import Axis, points, resizing
+from graphfix.audit.resizing import Axis, Resizing, points, resizing
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
 from graphfix.target import Evidence
 
 
+_ADVICE = (
+    "resize by whole factors with coordinate_transformation_mode=asymmetric and "
+    "nearest_mode=floor, which is exact"
+)
+
+
 class ResizeNearestMode(NodeRule):
     """ATC does not read ``nearest_mode``: where it matters, other points are taken.
 
-    The kernel rounds as TensorFlow's does: half_pixel, pytorch_half_pixel and align_corners take
-    the nearest point and the upper one of two that are as near (``round_prefer_ceil``), asymmetric
-    takes the lower one (``floor``). This rule works out the points of both for the sizes of the
+    The documentation says that ATC rounds to the nearest point, and to the upper one of two that
+    are as near (``round_prefer_ceil``). This rule works out the points of both for the sizes of the
     node, and speaks where they differ: ONNX's default ``round_prefer_floor`` is the same for whole
     factors upwards, and another one for a factor of 1/2.
 
-    For asymmetric with a factor that is not whole the documentation (``round_prefer_ceil`` for
-    everything) contradicts that, so the result should be looked at.
+    The kernel is TensorFlow's operator, which does just that with half_pixel, pytorch_half_pixel
+    and align_corners, but rounds down (``floor``) with asymmetric. Where the two ways contradict
+    each other for an asymmetric node, the rule asks to look at the result.
     """
 
     id = "GF204"
@@ -40,42 +45,38 @@ class ResizeNearestMode(NodeRule):
             return
         if what.coordinates == "half_pixel" and between(view.profile, "5.1", "6.0"):
             return  # read as asymmetric there, which GF206 says
-        asymmetric = what.coordinates == "asymmetric"
-        rounding = "floor" if asymmetric else "round_prefer_ceil"
-        moved = _moved(what.axes, what.coordinates, what.rounding, rounding)
-        if moved:
+        moved = _moved(what, "round_prefer_ceil")
+        floored = _moved(what, "floor") if what.coordinates == "asymmetric" else moved
+        if moved and floored:
             yield self.finding(
-                f"has nearest_mode={what.rounding}, which ATC reads as {rounding}: "
-                f"other points are taken along {moved}",
+                f"has nearest_mode={what.rounding}, which ATC does not read: other points are "
+                f"taken along {_text(moved)}",
                 view.label(node),
-                advice="resize by whole factors with coordinate_transformation_mode=asymmetric "
-                "and nearest_mode=floor, which is exact",
+                advice=_ADVICE,
             )
-            return
-        broken = [a for a in what.axes if (_factor(a) or Fraction(1)).denominator != 1]
-        moved = _moved(broken, what.coordinates, what.rounding, "round_prefer_ceil")
-        if asymmetric and moved:
+        elif floored or any(axis.factor and axis.factor.denominator > 1 for axis in moved):
             yield self.finding(
-                "is documented to take other points (round_prefer_ceil) by a factor that is not "
-                f"whole: along {moved}",
+                f"has nearest_mode={what.rounding}; ATC documents round_prefer_ceil, its kernel "
+                f"rounds down, and they differ along {_text(floored or moved)}",
                 view.label(node),
-                advice="compare its output on the device, or resize by whole factors",
+                advice=_ADVICE,
                 severity=Severity.INFO,
                 evidence=Evidence.DOC,
                 citation="documentation of ONNX operators, page 09_0131 (CANN 8.3 and later)",
             )
 
 
-def _factor(axis: Axis) -> Fraction | None:
-    return axis.scale or axis.ratio
-
-
-def _moved(axes: Iterator[Axis] | list[Axis], coordinates: str, one: str, other: str) -> str:
-    """The axes along which two roundings take different points."""
+def _moved(what: Resizing, rounding: str) -> Sequence[Axis]:
+    """The axes along which another rounding takes other points."""
     found = []
-    for axis in axes:
-        factor = _factor(axis)
-        if factor is not None and not axis.same:
-            if points(axis, factor, coordinates, one) != points(axis, factor, coordinates, other):
-                found.append(str(axis))
-    return ", ".join(found)
+    for axis in what.axes:
+        if axis.factor is None or axis.same:
+            continue
+        wanted = points(axis, axis.factor, what.coordinates, what.rounding)
+        if wanted != points(axis, axis.factor, what.coordinates, rounding):
+            found.append(axis)
+    return found
+
+
+def _text(axes: Sequence[Axis]) -> str:
+    return " and ".join(map(str, axes))
