@@ -26,7 +26,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import yaml
 
@@ -53,6 +53,7 @@ class _Flag(enum.Enum):
     ALONE = enum.auto()
 
 
+T = TypeVar("T")
 Scalar = str | bool | int | float
 RawValue = Scalar | tuple[Scalar | None, ...] | _Flag | None
 
@@ -101,6 +102,19 @@ def parse(text: str, registry: PassLookup) -> Pipeline:
     return _build(_Parser(text).pipeline(), registry, text)
 
 
+def parse_one(text: str, classes: Mapping[str, type[T]], kind: str) -> T:
+    """Read one name with options, of things other than passes; ``kind`` is what they are called.
+
+    Raises:
+        PipelineError: as :func:`parse`, or there is more than one.
+    """
+    element, *others = _Parser(text).pipeline()
+    if others:
+        raise PipelineError(f"give one {kind} at a time", text, others[0].column)
+    _require_known(element, tuple(classes), kind, text)
+    return _instantiate(element, classes[element.name], text)
+
+
 def parse_recipe(text: str, registry: PassLookup) -> Pipeline:
     """Read a YAML recipe.
 
@@ -135,8 +149,8 @@ def pass_text(item: Pass) -> str:
     return f"{item.name}{{{','.join(options)}}}" if options else item.name
 
 
-def option_fields(cls: type[Pass]) -> tuple[tuple[str, object, object], ...]:
-    """Options of a pass class as (text key, annotation, default); ``MISSING`` when required."""
+def option_fields(cls: type[Any]) -> tuple[tuple[str, object, object], ...]:
+    """Options of a class as (text key, annotation, default); ``MISSING`` when required."""
     hints = typing.get_type_hints(cls)
     return tuple(
         (_kebab(item.name), hints[item.name], item.default) for item in dataclasses.fields(cls)
@@ -269,15 +283,20 @@ def _recipe_option(name: object, key: object, value: object) -> _Option:
 
 
 def _build(elements: Iterable[_Element], registry: PassLookup, text: str) -> Pipeline:
-    return Pipeline(tuple(_instantiate(element, registry, text) for element in elements))
+    passes: list[Pass] = []
+    for element in elements:
+        _require_known(element, registry.names(), "pass", text)
+        passes.append(_instantiate(element, registry.pass_class(element.name), text))
+    return Pipeline(tuple(passes))
 
 
-def _instantiate(element: _Element, registry: PassLookup, text: str) -> Pass:
-    names = registry.names()
+def _require_known(element: _Element, names: Sequence[str], kind: str, text: str) -> None:
     if element.name not in names:
-        message = f"there is no pass called {element.name!r}{_suggest(element.name, names)}"
+        message = f"there is no {kind} called {element.name!r}{_suggest(element.name, names)}"
         raise PipelineError(message, text, element.column)
-    cls = registry.pass_class(element.name)
+
+
+def _instantiate(element: _Element, cls: type[T], text: str) -> T:
     fields = {key: annotation for key, annotation, _ in option_fields(cls)}
     values: dict[str, object] = {}
     for option in element.options:
@@ -299,7 +318,7 @@ def _instantiate(element: _Element, registry: PassLookup, text: str) -> Pass:
                 f"{element.name}: option {key!r} is required, e.g. {element.name}{{{key}=...}}"
             )
             raise PipelineError(message, text, element.column)
-    factory: Callable[..., Pass] = cls
+    factory: Callable[..., T] = cls
     try:
         return factory(**values)
     except ValueError as error:
@@ -414,19 +433,19 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def options_help(cls: type[Pass]) -> Mapping[str, str]:
+def options_help(cls: type[Any]) -> Mapping[str, str]:
     """Help sentence of each option, from the string literal under its field."""
     return {_kebab(name): text for name, text in _field_docs(cls).items()}
 
 
-def _field_docs(cls: type[Pass]) -> dict[str, str]:
+def _field_docs(cls: type[Any]) -> dict[str, str]:
     import ast
     import inspect
     import textwrap
 
     docs: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        if not (isinstance(base, type) and issubclass(base, Pass)):
+        if not dataclasses.is_dataclass(base):
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
         assert isinstance(body, ast.ClassDef)

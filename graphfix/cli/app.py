@@ -12,6 +12,7 @@ from graphfix import __version__
 from graphfix.cli import (
     apply,
     audit,
+    check_atc,
     compare,
     diff,
     evaluate,
@@ -41,6 +42,7 @@ app.command()(explain.explain)
 app.command()(compare.compare)
 app.command()(diff.diff)
 app.command()(reduce.reduce)
+app.command()(check_atc.check_atc)
 app.command()(evaluate.evaluate)
 app.command()(new.new)
 app.command()(targets.targets)

@@ -15,7 +15,7 @@ from graphfix.rewrite.base import Pass
 
 @dataclass(frozen=True)
 class OptionEntry:
-    """One option of a pass."""
+    """One option of a pass, or of something else that is configured as passes are."""
 
     key: str
     type: str
@@ -60,6 +60,20 @@ def describe(registry: Registry, name: str) -> PassEntry:
     return _described(registry, name, registry.pass_class(name))
 
 
+def option_entries(cls: type[object]) -> tuple[OptionEntry, ...]:
+    """The options of a class that pipeline text can configure, such as a pass."""
+    helps = options_help(cls)
+    return tuple(
+        OptionEntry(
+            key,
+            annotation_text(annotation),
+            "required" if default is dataclasses.MISSING else option_text(default),
+            helps.get(key, ""),
+        )
+        for key, annotation, default in option_fields(cls)
+    )
+
+
 def _entry(registry: Registry, name: str) -> PassEntry:
     try:
         return _described(registry, name, registry.pass_class(name))
@@ -70,22 +84,12 @@ def _entry(registry: Registry, name: str) -> PassEntry:
 
 def _described(registry: Registry, name: str, cls: type[Pass]) -> PassEntry:
     summary, _, rest = inspect.cleandoc(cls.__doc__ or "").partition("\n")
-    helps = options_help(cls)
-    options = tuple(
-        OptionEntry(
-            key,
-            annotation_text(annotation),
-            "required" if default is dataclasses.MISSING else option_text(default),
-            helps.get(key, ""),
-        )
-        for key, annotation, default in option_fields(cls)
-    )
     return PassEntry(
         name=name,
         summary=summary,
         contract=cls.contract.label,
         origin=registry.origin(name).distribution,
         documentation=rest.strip("\n"),
-        options=options,
+        options=option_entries(cls),
         example=f"graphfix apply model.onnx --passes {shlex.quote(cls.example or name)}",
     )

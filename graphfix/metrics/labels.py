@@ -1,0 +1,143 @@
+"""Label files, and which label belongs to which output."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from graphfix.errors import UsageError
+from graphfix.metrics.library import library
+from graphfix.metrics.sample import Sample
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_QUOTED = re.compile(r'(?P<name>[^,]+),\s*"(?P<text>.*)"')
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that hold something, with their numbers from 1.
+
+    Raises:
+        UsageError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    # Not str.splitlines: a label may hold the other characters at which that would cut.
+    for number, line in enumerate(re.split(r"\r?\n", text), 1):
+        if line.strip():
+            yield number, line
+
+
+def read_classes(path: Path) -> Mapping[str, int]:
+    """Classes by name, from lines such as ``ILSVRC2012_val_00000001.JPEG 65``.
+
+    Raises:
+        UsageError: a line is not of this form, or a name comes twice.
+    """
+    classes: dict[str, int] = {}
+    for number, line in read_lines(path):
+        words = line.split()
+        if len(words) != 2 or not words[1].lstrip("-").isdigit():
+            raise UsageError(f"{path}, line {number}: write NAME CLASS, such as img_1.jpg 65")
+        _put(classes, words[0], int(words[1]), f"{path}, line {number}")
+    return classes
+
+
+def read_texts(path: Path) -> Mapping[str, str]:
+    """Texts by name, from a list or from an LMDB folder of text recognition.
+
+    A line of a list is ``NAME<tab>TEXT``, or ``NAME TEXT``, or ``NAME, "TEXT"`` as in the
+    recognition tasks of ICDAR. An LMDB has keys ``label-000000001`` and so on, and the number is
+    the name.
+
+    Raises:
+        UsageError: it cannot be read, a line has another form, or a name comes twice.
+    """
+    if path.is_dir():
+        return _read_lmdb(path)
+    texts: dict[str, str] = {}
+    for number, line in read_lines(path):
+        quoted = _QUOTED.fullmatch(line.strip())
+        if quoted:
+            name, text = quoted["name"], quoted["text"].replace('\\"', '"')
+        else:
+            name, _, text = line.partition("\t" if "\t" in line else " ")
+        _put(texts, name.strip(), text.strip(), f"{path}, line {number}")
+    return texts
+
+
+def _read_lmdb(folder: Path) -> Mapping[str, str]:
+    lmdb = library("lmdb")
+    if not (folder / "data.mdb").is_file():
+        raise UsageError(f"{folder}: is no LMDB folder: it has no data.mdb")
+    try:
+        with (
+            lmdb.open(str(folder), readonly=True, lock=False) as environment,
+            environment.begin() as view,
+        ):
+            count = int(view.get(b"num-samples") or 0)
+            keys = [f"{number:09}" for number in range(1, count + 1)]
+            values = [view.get(f"label-{key}".encode()) for key in keys]
+            return {
+                key: value.decode()
+                for key, value in zip(keys, values, strict=True)
+                if value is not None
+            }
+    except (lmdb.Error, ValueError) as error:
+        raise UsageError(f"{folder}: is no readable LMDB of texts: {error}") from error
+
+
+def _put(found: dict[str, T], name: str, value: T, where: str) -> None:
+    if name in found:
+        raise UsageError(f"{where}: {name} has a label already; remove one of the two")
+    found[name] = value
+
+
+def join(outputs: Mapping[str, T], labels: Mapping[str, U], source: Path) -> Sequence[Sample[T, U]]:
+    """Put every output beside its label, in the order of the labels.
+
+    An output is called as its label, or as its label without folder and extension: ais_bench cuts
+    ``val/img.1.jpg`` at the first dot, or at the last when it runs as a pipeline. ``source`` is the
+    label file, for messages.
+
+    Raises:
+        UsageError: a label has no output, an output has no label, or two labels have the same one.
+    """
+    pairs: list[Sample[T, U]] = []
+    taken: dict[str, str] = {}
+    missing: list[str] = []
+    for label, truth in labels.items():
+        name = _stem_of(label, outputs)
+        if name is None:
+            missing.append(label)
+            continue
+        if name in taken:
+            raise UsageError(
+                f"{source}: {taken[name]} and {label} both stand for output {name!r}; give the "
+                "samples names that differ before the first dot, and run the model again"
+            )
+        taken[name] = label
+        pairs.append(Sample(name, outputs[name], truth))
+    if missing:
+        raise UsageError(
+            f"{source}: {len(missing)} of {len(labels)} labels without an output, such as "
+            f"{missing[0]}; run the model on it, or remove the label"
+        )
+    extra = [name for name in outputs if name not in taken]
+    if extra:
+        raise UsageError(
+            f"{source}: has no label for output {extra[0]!r}"
+            f"{f' and {len(extra) - 1} more' if len(extra) > 1 else ''}; add it, or remove the file"
+        )
+    return pairs
+
+
+def _stem_of(label: str, outputs: Mapping[str, object]) -> str | None:
+    base = re.split(r"[/\\]", label)[-1]
+    for name in (label, base, base.rpartition(".")[0], base.partition(".")[0]):
+        if name in outputs:
+            return name
+    return None

@@ -1,0 +1,23 @@
+"""The libraries of the extra ``metrics``, which not everybody has installed."""
+
+import importlib
+from typing import Any
+
+from graphfix.errors import UsageError
+
+
+def library(name: str) -> Any:
+    """The module ``name``.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0]:
+            raise
+        raise UsageError(
+            f"this metric needs {error.name}, which is not installed; "
+            "run pip install 'graphfix[metrics]'"
+        ) from error
