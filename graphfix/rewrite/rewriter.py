@@ -1,5 +1,6 @@
 """The only hand that edits a graph: builds nodes beside an anchor and observes every change."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -117,6 +118,11 @@ class Rewriter:
     def opset(self) -> int:
         """Version of the default domain where the anchor stands."""
         return self._imports.get("", 1)
+
+    @property
+    def in_function(self) -> bool:
+        """Whether the anchor stands in the body of a function, which has no initializers."""
+        return isinstance(self._current.scope, ir.Function)
 
     @property
     def _imports(self) -> dict[str, int]:
@@ -330,10 +336,13 @@ class Rewriter:
             if function.domain not in imports:
                 imports[function.domain] = 1
                 undo.append(partial(imports.pop, function.domain))
-        old, needed = model.ir_version, 10 if function.overload else 8
+        self._need_ir_version(10 if function.overload else 8)
+
+    def _need_ir_version(self, needed: int) -> None:
+        model, old = self.model, self.model.ir_version
         if old < needed:
             model.ir_version = needed
-            undo.append(lambda: setattr(model, "ir_version", old))
+            self._current.undo.append(lambda: setattr(model, "ir_version", old))
 
     def copy(self, node: ir.Node, *inputs: ir.Value | None, **changed: AttrValue) -> ir.Value:
         """Insert a copy of a one-output node with other inputs and some attributes changed."""
@@ -357,33 +366,33 @@ class Rewriter:
         In a graph it is an initializer; in a function, which has none, a Constant node. Small equal
         constants of one pass and one graph are shared.
         """
-        array = _as_array(data, dtype)
+        array, scope = _as_array(data, dtype), self._current.scope
+        if array.size > 64 or not isinstance(scope, ir.Graph):
+            return self._new_const(ir.tensor(array))
+        key = (id(scope), str(array.dtype), array.shape, array.tobytes())
+        shared = self._shared.get(key)
+        if shared is None or not shared.is_initializer():  # or its last reader has gone since
+            shared = self._shared[key] = self._new_const(ir.tensor(array))
+        return shared
+
+    def tensor(self, tensor: ir.TensorProtocol) -> ir.Value:
+        """A constant that holds ``tensor`` as it is, without a look at its numbers; not shared."""
+        return self._new_const(copy.copy(tensor))
+
+    def _new_const(self, tensor: ir.TensorProtocol) -> ir.Value:
         site = self._current
-        key = (
-            id(site.scope),
-            str(array.dtype),
-            array.shape,
-            array.tobytes() if array.size <= 64 else b"",
-        )
-        if array.size <= 64 and isinstance(site.scope, ir.Graph) and key in self._shared:
-            shared = self._shared[key]
-            if shared.is_initializer():  # a later rewrite may have removed its last reader
-                return shared
-        name = self._fresh(f"{site.label}/const")
-        tensor = ir.tensor(array, name=name)
+        tensor.name = name = self._fresh(f"{site.label}/const")
         if isinstance(site.scope, ir.Function):
-            value = self.op("Constant", value=tensor)
-        else:
-            value = ir.Value(
-                name=name,
-                type=ir.TensorType(tensor.dtype),
-                shape=ir.Shape(array.shape),
-                const_value=tensor,
-            )
-            site.scope.register_initializer(value)
-            site.constants.append(value)
-            if array.size <= 64:
-                self._shared[key] = value
+            return self.op("Constant", value=tensor)
+        value = ir.Value(
+            name=name,
+            type=ir.TensorType(tensor.dtype),
+            shape=ir.Shape(tensor.shape.numpy()),
+            const_value=tensor,
+        )
+        self._need_ir_version(4)  # before, an initializer had to be an input as well
+        site.scope.register_initializer(value)
+        site.constants.append(value)
         return value
 
     def _fresh(self, stem: str) -> str:

@@ -4,6 +4,7 @@ from graphfix.plugins import Plugin
 
 PLUGIN = Plugin(
     passes={
+        "constants": "graphfix_passes.constants:Constants",
         "gridsample": "graphfix_passes.gridsample:GridSample",
         "no-op": "graphfix_passes.no_op:NoOp",
         "opset": "graphfix_passes.opset:Opset",

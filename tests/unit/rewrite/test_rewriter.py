@@ -383,6 +383,32 @@ def test_a_value_that_replaces_itself_is_refused() -> None:
     assert str(caught.value) == "n: a value cannot replace another and be replaced itself"
 
 
+def test_a_tensor_becomes_a_constant_without_a_copy_and_keeps_its_own_name() -> None:
+    model = main("g (float[2] x) => (float[2] y) { y = Neg(x) }")
+    weight = ir.tensor(np.array([2, 3], np.float32), name="weight")
+    rewrite(model, "Neg", lambda n, rw: rw.op("Mul", n.inputs[0], rw.tensor(weight)))
+    (value,) = model.graph.initializers.values()
+    assert value.const_value is not None
+    assert np.shares_memory(value.const_value.numpy(), weight.numpy())
+    assert (value.name, weight.name) == ("Neg_y/const_0", "weight")
+    assert run(model, x=X) == {"y": [-2, 6]}
+
+
+@pytest.mark.parametrize(("skip", "version"), [(False, 4), (True, 3)])
+def test_a_constant_lifts_the_ir_version_above_those_where_it_would_be_an_input(
+    skip: bool, version: int
+) -> None:
+    model = main("g (float[2] x) => (float[2] y) { y = Neg(x) }", opset=9)
+    model.ir_version = 3
+
+    def act(node: ir.Node, rw: Rewriter) -> Answer:
+        value = rw.op("Mul", node.inputs[0], rw.const(-1.0))
+        return rw.skip("changed its mind") if skip else value
+
+    rewrite(model, "Neg", act)
+    assert model.ir_version == version
+
+
 def test_constants_in_functions_are_nodes() -> None:
     model = main(
         """
