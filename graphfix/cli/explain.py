@@ -65,9 +65,10 @@ def explain(
 
 
 def _explain_rule(registry: "Registry", name: str, json: bool) -> None:
+    from graphfix.atc.rules import COMMAND_RULES
     from graphfix.errors import UsageError
 
-    rule = registry.rules().get(name)
+    rule = registry.rules().get(name) or COMMAND_RULES.get(name)
     if rule is None:
         raise UsageError(f"there is no rule {name!r}; 'graphfix audit MODEL' shows their ids")
     if json:
