@@ -17,6 +17,7 @@ from graphfix.cli import (
     diff,
     evaluate,
     explain,
+    infer,
     new,
     passes,
     reduce,
@@ -43,6 +44,11 @@ app.command()(compare.compare)
 app.command()(diff.diff)
 app.command()(reduce.reduce)
 app.command()(check_atc.check_atc)
+app.command(
+    # Its options are those of ais_bench, which has a parser of its own for them.
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(infer.infer)
 app.command()(evaluate.evaluate)
 app.command()(new.new)
 app.command()(targets.targets)

@@ -1,0 +1,144 @@
+"""Run a model over samples with ais_bench's contract: on onnxruntime, or by ais_bench itself."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from graphfix.infer import (
+    Backend,
+    Command,
+    Contract,
+    DeviceRun,
+    InferError,
+    Listener,
+    Result,
+    run,
+)
+from graphfix.runners.ais_bench import ToolRun, find_ais_bench, run_ais_bench
+
+
+class Console(Listener, Protocol):
+    """A listener that also passes on what a program prints."""
+
+    def line(self, text: str) -> None:
+        """A line of ais_bench's own output."""
+
+
+@dataclass(frozen=True)
+class InferReport:
+    """What was run, and how fast; either ``result`` or ``tool`` is there."""
+
+    backend: Backend
+    model: str
+    throughput: float | None
+    """Samples per second of computing; None when ais_bench said nothing about it."""
+    result: Result | None = None
+    tool: ToolRun | None = None
+    summary: str | None = None
+    """The summary that ais_bench wrote."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all was done; of a range of shapes, at least one ran."""
+        return bool(self.result.runs) if self.result is not None else not self.status
+
+    @property
+    def status(self) -> int:
+        """Exit status of ais_bench; 0 when it was not called."""
+        return self.tool.status if self.tool is not None else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        found: dict[str, Any] = {
+            "ok": self.ok,
+            "backend": self.backend.value,
+            "model": self.model,
+            "throughput": self.throughput,
+        }
+        if self.result is not None:
+            found["runs"] = [_run_dict(each) for each in self.result.runs]
+            found["failed_shapes"] = list(self.result.failed)
+        if self.tool is not None:
+            found["command"] = list(self.tool.command)
+            found["exit_status"] = self.tool.status
+            found["summary"] = self.summary
+            found["log"] = self.tool.log
+        return found
+
+
+def infer(command: Command, console: Console) -> InferReport:
+    """Run ``command``; what ais_bench would print goes to ``console``.
+
+    A failure of ais_bench itself is in the report, not raised.
+
+    Raises:
+        InferError: samples, sizes or options do not fit the model.
+        UsageError: a result cannot be written.
+        ModelError: the model cannot be loaded or run.
+        ToolError: ais_bench or the ONNX file of an ``.om`` is missing.
+    """
+    options = command.options
+    if choose(command.backend, options.model) is Backend.ASCEND:
+        return _ascend(command, console)
+    result = run(options, console)
+    throughput = result.throughput if result.runs else None
+    return InferReport(Backend.ONNXRUNTIME, options.model, throughput, result)
+
+
+def choose(backend: Backend, model: str) -> Backend:
+    """The backend to use: ais_bench for an ``.om`` where it is installed, unless told otherwise.
+
+    Raises:
+        InferError: ais_bench is to run something else than an ``.om``.
+    """
+    compiled = Path(model).suffix == ".om"
+    if backend is Backend.AUTO:
+        usable = compiled and find_ais_bench() is not None
+        return Backend.ASCEND if usable else Backend.ONNXRUNTIME
+    if backend is Backend.ASCEND and not compiled:
+        raise InferError(f"{model}: --backend ascend runs an .om; make one with ATC, and give that")
+    return backend
+
+
+def _ascend(command: Command, console: Console) -> InferReport:
+    options = command.options
+    if options.contract is not Contract.AIS_2025:
+        console.warning("--contract is left out: the installed ais_bench has its own")
+    tool = run_ais_bench(command.plain, console.line)
+    numbers = re.findall(r"throughput\b.*?(\S+)\s*$", tool.log, re.MULTILINE)
+    folders = re.findall(r"output path:(.+?)\s*$", tool.log, re.MULTILINE)
+    return InferReport(
+        Backend.ASCEND,
+        options.model,
+        _float(numbers[-1]) if numbers else None,
+        tool=tool,
+        summary=_written(f"{folders[-1]}_summary.json") if folders else None,
+    )
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text.rpartition(":")[2])
+    except ValueError:
+        return None
+
+
+def _written(path: str) -> str | None:
+    return path if Path(path).is_file() else None
+
+
+def _run_dict(run: DeviceRun) -> dict[str, Any]:
+    return {
+        "device": run.device,
+        "shape": run.shape or None,
+        "output": run.prefix,
+        "summary": run.summary,
+        "samples": run.samples,
+        "files_written": run.files,
+        "batchsize": run.batchsize,
+        "throughput": run.throughput,
+        "compute_ms": run.compute.to_dict(),
+        "host_to_device_ms": run.to_device.to_dict(),
+        "device_to_host_ms": run.from_device.to_dict(),
+    }
