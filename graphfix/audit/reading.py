@@ -65,6 +65,11 @@ def axes(node: ir.Node, view: View, index: int = 1) -> tuple[int, ...] | None:
     return constant_ints(given, view)
 
 
+def rank(value: ir.Value | None) -> int | None:
+    """The number of dims of a value; ``None`` when it is not known."""
+    return None if value is None or value.shape is None else value.shape.rank()
+
+
 def from_front(axis: int, rank: int) -> int:
     """An axis counted from the first dim on."""
     return axis + rank if axis < 0 else axis

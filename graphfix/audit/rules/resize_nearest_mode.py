@@ -11,7 +11,6 @@ from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
 from graphfix.target import Evidence
 
-
 _ADVICE = (
     "resize by whole factors with coordinate_transformation_mode=asymmetric and "
     "nearest_mode=floor, which is exact"
@@ -73,7 +72,7 @@ def _moved(what: Resizing, rounding: str) -> Sequence[Axis]:
         if axis.factor is None or axis.same:
             continue
         wanted = points(axis, axis.factor, what.coordinates, what.rounding)
-        if wanted != points(axis, axis.factor, what.coordinates, rounding):
+        if wanted is not None and wanted != points(axis, axis.factor, what.coordinates, rounding):
             found.append(axis)
     return found
 

@@ -1,0 +1,53 @@
+"""GF207: Resize of data that are no images."""
+
+from collections.abc import Iterator
+
+import onnx_ir as ir
+
+from graphfix.audit.reading import rank
+from graphfix.audit.resizing import resizing
+from graphfix.audit.rule import NodeRule
+from graphfix.audit.view import View
+from graphfix.finding import Finding, Severity
+from graphfix.target import Evidence
+
+_VOLUMES = ("align_corners", "pytorch_half_pixel")
+
+
+class ResizeRank(NodeRule):
+    """Nearest Resize is for images of four dims only, volumes have linear Resize only.
+
+    In nearest mode ATC takes the third and the fourth size for height and width, whatever the
+    number of dims: data of three dims have no fourth one, those of five lose the last. The
+    documentation allows five dims for linear with align_corners or pytorch_half_pixel.
+    """
+
+    id = "GF207"
+    title = "Resize of other than four dims"
+    severity = Severity.ERROR
+    citation = "hicann/ops-nn: resize_onnx_plugin.cpp, CreateSliceForResize"
+    covers = ("Resize/9",)
+    op_types = ("Resize",)
+
+    def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
+        """The rank of the data against mode and coordinates."""
+        dims = rank(view.input(node, 0))
+        what = resizing(node, view)
+        if what.mode == "nearest" and dims not in (4, None):
+            yield self.finding(
+                f"resizes {dims} dims in nearest mode, and ATC resizes dims 2 and 3 of 4",
+                view.label(node),
+                advice="make the data four dims with Reshape, resize, and shape them back",
+            )
+        elif dims == 5 and (what.mode != "linear" or what.coordinates not in _VOLUMES):
+            yield self.finding(
+                f"resizes 5 dims with mode={what.mode} and {what.coordinates}, and only linear "
+                f"with {' or '.join(_VOLUMES)} is documented",
+                view.label(node),
+                remedy="resize-canonical" if what.coordinates == "half_pixel" else None,
+                advice=""
+                if what.coordinates == "half_pixel"
+                else "export with pytorch_half_pixel or align_corners",
+                evidence=Evidence.DOC,
+                citation="documentation of ONNX operators, page 09_0131",
+            )
