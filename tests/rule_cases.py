@@ -7,10 +7,12 @@ silent. A ``toml`` block may give ``target`` (Ascend310P3) and ``cann`` (8.5).
 
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from graphfix.audit import Audit, Rule, audit
+from graphfix.errors import ModelError
 from graphfix.finding import Finding
 from graphfix.model import from_text, infer_shapes
 from graphfix.target import load_profile
@@ -43,7 +45,8 @@ class RuleCase:
     def run(self, rule: Rule) -> Audit:
         """The audit of the model with the one rule."""
         model = from_text(self.model)
-        infer_shapes(model)
+        with suppress(ModelError):  # what is invalid must be audited, too
+            infer_shapes(model)
         return audit(model, load_profile(self.target, self.cann), [rule])
 
 

@@ -9,6 +9,9 @@ from tests import rule_cases
 
 FOLDER = Path(__file__).parent.parent / "golden" / "rules"
 FILES = sorted(FOLDER.glob("*.md"))
+IN_FILES = {"GF138", "GF170", "GF171"}
+"""Rules about what ONNX text cannot say; tests/unit/audit/test_file_rules.py has them."""
+
 CASES = [case for file in FILES for case in rule_cases.read(file)]
 
 
@@ -23,7 +26,7 @@ def test_case(case: rule_cases.RuleCase, update_golden: bool) -> None:
         assert text == case.findings
 
 
-@pytest.mark.parametrize("rule", builtin_rules())
+@pytest.mark.parametrize("rule", sorted(set(builtin_rules()) - IN_FILES))
 def test_every_rule_speaks_in_one_case_and_is_silent_in_another(rule: str) -> None:
     cases = [case for case in CASES if case.file.stem == rule]
     assert any(case.findings for case in cases), f"golden/rules/{rule}.md shows no finding"

@@ -7,7 +7,7 @@ from graphfix.audit.rule import Rule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
 
-_MOST: Final = 2**31 - 1
+MOST: Final = 2**31 - 1
 
 
 class FileSize(Rule):
@@ -27,9 +27,9 @@ class FileSize(Rule):
     def check(self, view: View) -> Iterator[Finding]:
         """The file, then the weights."""
         size = view.path.stat().st_size if view.path is not None else 0
-        if size > _MOST:
+        if size > MOST:
             yield self.finding(
-                f"the file has {size} bytes; the parser takes {_MOST}",
+                f"the file has {size} bytes; the parser takes {MOST}",
                 advice="save it with external data: any graphfix apply does",
             )
         weights = sum(
@@ -38,7 +38,7 @@ class FileSize(Rule):
             for value in graph.initializers.values()
             if value.const_value is not None
         )
-        if weights > _MOST:
+        if weights > MOST:
             yield self.finding(
                 f"the weights have {weights} bytes",
                 severity=Severity.INFO,

@@ -8,7 +8,6 @@ from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
 from graphfix.target import Profile
 
-
 _FUSED: Final = frozenset(
     {"Slice", "TopK", "Tile", "Expand", "Transpose", "Resize", "Range", "ArgMax", "CumSum", "Pad",
      "ConstantOfShape", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"}

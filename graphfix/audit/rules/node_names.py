@@ -44,11 +44,11 @@ class NodeNames(Rule):
                 name = inner + node.name if node.name else f"{inner}{node.op_type}_{unnamed}"
                 unnamed += not node.name
                 names[name] += 1
-                what.setdefault(name, []).append(view.label(node) if node.name else "unnamed node")
+                what.setdefault(name, []).append("a node" if node.name else "an unnamed node")
         for name, times in names.items():
             if times > 1:
-                kinds = ", ".join(f"{n} x {k}" for k, n in Counter(what[name]).items())
+                kinds = " and ".join(what[name][:3])
                 shown = name.rpartition("/")[2] if name[0].isdigit() and "/" in name else name
                 yield self.finding(
-                    f"the name stands {times} times ({kinds})", shown, remedy="names"
+                    f"{times} things have this name: {kinds}", shown, remedy="names"
                 )

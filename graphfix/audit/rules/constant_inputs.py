@@ -1,0 +1,90 @@
+"""GF300: inputs that ATC wants as constants."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import onnx_ir as ir
+
+from graphfix.audit.reading import computed
+from graphfix.audit.rule import NodeRule
+from graphfix.audit.view import View
+from graphfix.finding import Finding, Severity
+
+_REDUCTIONS: Final = (
+    "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
+    "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare",
+)  # fmt: skip
+_INPUTS: Final = {
+    "ConstantOfShape": {0: "the shape"},
+    "CumSum": {1: "the axis"},
+    "Expand": {1: "the shape"},
+    "OneHot": {1: "the depth"},
+    "Range": {0: "the start", 1: "the limit", 2: "the step"},
+    "Reshape": {1: "the shape"},
+    "Squeeze": {1: "the axes"},
+    "Tile": {1: "the repeats"},
+    "Unsqueeze": {1: "the axes"},
+    **{reduction: {1: "the axes"} for reduction in _REDUCTIONS},
+}
+_LIMIT: Final = 64
+"""How many nodes are looked at behind an input."""
+
+
+class ConstantInputs(NodeRule):
+    """A shape, axes, repeats or bounds are computed while the model runs.
+
+    With a constant, ATC knows the shape of the result and uses the kernel that has it as an
+    attribute. Without, the result and everything behind it has a dynamic shape: no gears, no
+    static graph for the AI Core. CumSum with a computed axis runs on the AI CPU.
+
+    Computed from shapes alone it can become a constant (``fold-shapes``); with symbolic dims the
+    sizes of the inputs must be fixed first, where they can be.
+    """
+
+    id = "GF300"
+    title = "computed shape or axes"
+    severity = Severity.DYNAMIC
+    citation = "canndev 2022-06-30: fusion_pass, const2attr_fusion_pass.cc"
+    covers = (
+        "CumSum/1", "Expand/1", "Reshape/1", "ConstantOfShape/1", "OneHot/1", "Range/1",
+        "ReduceX/1", "Squeeze/1", "Tile/1",
+    )  # fmt: skip
+    op_types = tuple(_INPUTS)
+
+    def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
+        """Inputs that are no constants, where no shape behind them is known either."""
+        slow = node.op_type == "CumSum"
+        for index, what in _INPUTS[node.op_type].items():
+            value = view.input(node, index)
+            if value is None or not computed(value) or (not slow and _harmless(node, value, view)):
+                continue
+            by_shapes = _from_shapes(value)
+            yield self.finding(
+                f"computes {what} ({value.name}) while the model runs",
+                view.label(node),
+                remedy="fold-shapes" if by_shapes else None,
+                advice="" if by_shapes else "make it a constant, or fix what it depends on",
+                severity=Severity.SLOW if slow else None,
+            )
+            return
+
+
+def _harmless(node: ir.Node, value: ir.Value, view: View) -> bool:
+    """Whether the shape of the result follows from the model all the same: ATC folds that."""
+    known = view.shape(node.outputs[0])
+    return known is not None and None not in known and _from_shapes(value)
+
+
+def _from_shapes(value: ir.Value) -> bool:
+    """Whether a value depends on shapes and constants alone; ``False`` when it takes too long."""
+    pending, seen = [value], {value}
+    while pending:
+        producer = pending.pop().producer()
+        if producer is None or len(seen) > _LIMIT:
+            return False
+        if producer.op_type in ("Shape", "Size"):
+            continue
+        needed = {each for each in producer.inputs if each is not None and computed(each)}
+        pending += needed - seen
+        seen |= needed
+    return True
