@@ -9,6 +9,7 @@ PLUGIN = Plugin(
         "no-op": "graphfix_passes.no_op:NoOp",
         "opset": "graphfix_passes.opset:Opset",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",
+        "prune": "graphfix_passes.prune:Prune",
         "sim": "graphfix_passes.sim:Sim",
     },
 )

@@ -18,8 +18,14 @@ from graphfix.rewrite import (
     node_label,
     select_values,
 )
+from graphfix.rewrite.dead import (
+    remove_dead_initializers,
+    remove_dead_nodes,
+    remove_unread_inputs,
+    unread_inputs,
+)
 from graphfix.rewrite.rewriter import Names
-from graphfix.rewrite.subgraphs import inner_inputs, remove_nodes, subgraphs_of_node
+from graphfix.rewrite.subgraphs import subgraphs_of_node
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +86,11 @@ class OutNodes(Pass):
         old_outputs = tuple(value.name or "" for value in graph.outputs)
         old_names = [value.name or "" for value in kept]
         added = _set_outputs(model, kept, names)
-        removed = _remove_dead_nodes(graph)
-        unread = _remove_dead_inputs(graph, drop=self.drop_inputs)
+        removed = tuple(node_label(node) for node in remove_dead_nodes(graph))
+        remove_dead_initializers(graph)
+        unread = tuple(value.name or "" for value in unread_inputs(graph))
+        if self.drop_inputs:
+            remove_unread_inputs(graph)
         _apply_names(model, names)
         contract = Interface(
             outputs=dict(zip(names, old_names, strict=True)),
@@ -185,34 +194,6 @@ def _value_names(graph: ir.Graph) -> Iterable[str | None]:
         yield from (value.name for value in node.outputs)
         for inner in subgraphs_of_node(node):
             yield from _value_names(inner)
-
-
-def _remove_dead_nodes(graph: ir.Graph) -> tuple[str, ...]:
-    """Remove what no output needs; return the names of the removed nodes."""
-    live: set[ir.Node] = set()
-    queue = [value.producer() for value in graph.outputs]
-    while queue:
-        node = queue.pop()
-        if node is None or node in live or node.graph is not graph:
-            continue
-        live.add(node)
-        read = (value for value in (*node.inputs, *inner_inputs(node)) if value is not None)
-        queue.extend(value.producer() for value in read)
-    dead = [node for node in graph if node not in live]
-    remove_nodes(graph, dead)
-    for name, value in tuple(graph.initializers.items()):
-        if not (value.uses() or value.is_graph_output() or value.is_graph_input()):
-            del graph.initializers[name]
-    return tuple(node_label(node) for node in dead)
-
-
-def _remove_dead_inputs(graph: ir.Graph, *, drop: bool) -> tuple[str, ...]:
-    """The names of the inputs that nothing reads; with ``drop`` they are removed."""
-    unread = [v for v in graph.inputs if not v.uses() and not v.is_graph_output()]
-    for value in unread if drop else ():
-        graph.inputs.remove(value)
-        graph.initializers.pop(value.name or "", None)
-    return tuple(value.name or "" for value in unread)
 
 
 def _unread_note(names: Sequence[str]) -> str:
