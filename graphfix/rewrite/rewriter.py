@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import onnx_ir as ir
@@ -16,6 +16,7 @@ from graphfix.rewrite.constants import constant_array
 from graphfix.rewrite.records import Rewrite, Skip
 from graphfix.rewrite.site import NodeSketch, Site, SiteLog, in_order, unsuitable
 from graphfix.rewrite.subgraphs import inner_inputs, remove_nodes, subgraphs_of, subgraphs_of_node
+from graphfix.rewrite.symbolic import Facts
 
 Scope = ir.Graph | ir.Function
 AttrValue = int | float | str | Sequence[int] | Sequence[float] | ir.Attr | ir.TensorProtocol
@@ -123,6 +124,11 @@ class Rewriter:
     def in_function(self) -> bool:
         """Whether the anchor stands in the body of a function, which has no initializers."""
         return isinstance(self._current.scope, ir.Function)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is known of dims and small tensors, as expressions over the dims of the inputs."""
+        return Facts(self.model)
 
     @property
     def _imports(self) -> dict[str, int]:
