@@ -24,7 +24,7 @@ INT_MAX = 2_147_483_647
 INPUT_TYPES = (
     "FLOAT UINT8 INT8 UINT16 INT16 INT32 INT64 STRING BOOL FLOAT16 DOUBLE UINT32 UINT64 COMPLEX64 "
     "COMPLEX128 BFLOAT16 FLOAT8E5M2 FLOAT8E4M3FN"
-).split()
+)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _names(graph: onnx.GraphProto, weights: set[str]) -> Iterator[Refusal]:
 def _inputs(graph: onnx.GraphProto, weights: set[str]) -> Iterator[Refusal]:
     for value in graph.input:
         kind = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type)
-        if value.name not in weights and kind not in INPUT_TYPES:
+        if value.name not in weights and kind not in INPUT_TYPES.split():
             yield Refusal(
                 "E19999", f"tensor_proto data type {kind} is undefined. ({value.name})", value.name
             )
