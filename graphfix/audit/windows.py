@@ -51,6 +51,21 @@ class Window:
         )
 
 
+def too_large(window: Window) -> str:
+    """What of a window over one or two dims the AI Core does not take; empty when it takes it.
+
+    The bounds are those of ATC's plugins (hicann/ops-nn: max_pool_onnx_plugin.cpp).
+    """
+    if len(window.kernel) > 2:
+        return ""
+    reasons = []
+    if math.prod(window.kernel) > 255:
+        reasons.append("a window of " + " x ".join(map(str, window.kernel)))
+    if max(window.strides) > 63:
+        reasons.append(f"a stride of {max(window.strides)}")
+    return " and ".join(reasons)
+
+
 def window(node: ir.Node, view: View, kernel: Sequence[int] | None = None) -> Window | None:
     """The window of a node by its attributes; ``None`` when they do not fit together."""
     kernel = ints(node, "kernel_shape") or kernel

@@ -53,8 +53,9 @@ class LargePoolOptions(NodeRule):
 def _lost(node: ir.Node, found: Window, *, average: bool) -> Iterator[str]:
     if found.auto_pad in SAME and any(found.same_padding()):
         yield f"ignores auto_pad {found.auto_pad}"
-    if found.auto_pad == "NOTSET" and integer(node, "ceil_mode", 0) and found.rounding_matters():
+    rounds_up = integer(node, "ceil_mode", 0)
+    if rounds_up and found.auto_pad == "NOTSET" and found.rounding_matters():
         yield "ignores ceil_mode"
-    padded = any(found.begins) or any(found.ends)
-    if average and padded and integer(node, "count_include_pad", 0) == 0:
+    counted = integer(node, "count_include_pad", 0)
+    if average and not counted and any((*found.begins, *found.ends)):
         yield "counts the padding"
