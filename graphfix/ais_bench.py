@@ -1,7 +1,7 @@
 """``python -m graphfix.ais_bench``: ais_bench's command line, with its exit codes.
 
 Scripts that call ``python3 -m ais_bench`` run unchanged with this name in its place, on an ONNX
-file where there is no NPU.
+file where there is no NPU. ``--msame`` as the first argument takes msame's command line instead.
 """
 
 import sys

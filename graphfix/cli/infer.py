@@ -40,13 +40,21 @@ def infer(context: typer.Context) -> None:
 
 
 def ais_bench(arguments: Sequence[str], typed: Sequence[str]) -> int:
-    """Run a command line of ais_bench ; 2 stands for one that cannot be read, 1 for failure."""
+    """Run a command line of ais_bench, or of msame after ``--msame``, and return its exit code.
+
+    ais_bench has 2 for a command line that cannot be read and 1 for every other failure; msame has
+    0 and 1.
+    """
     from graphfix.errors import GraphfixError
-    from graphfix.infer import CommandLineError, HelpWanted, parse
+    from graphfix.infer import CommandLineError, HelpWanted, msame, parse
     from graphfix.stages import infer as stage
 
     console = InferConsole()
+    old = arguments[:1] == ["--msame"]
     try:
+        if old:
+            msame.run(msame.parse(arguments[1:]), console)
+            return 0
         command = parse(arguments, "python -m graphfix.ais_bench", typed)
         report = stage.infer(command, console)
     except HelpWanted as wanted:
@@ -54,7 +62,7 @@ def ais_bench(arguments: Sequence[str], typed: Sequence[str]) -> int:
         return 0
     except CommandLineError as error:
         console.error(error)
-        return 2
+        return 0 if old else 2
     except GraphfixError as error:
         console.error(error)
         return 1

@@ -1,6 +1,7 @@
 """An ONNX model in onnxruntime, run on arrays in the order of its inputs."""
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import onnx_ir as ir
 
 from graphfix.errors import ModelError, ToolError
 from graphfix.infer.errors import InferError
+from graphfix.infer.summary import Times
 from graphfix.infer.tensors import OPEN, Array, TensorDesc
 from graphfix.model import load
 from graphfix.runners.onnxruntime import NotRunnable, Session
@@ -55,6 +57,23 @@ class Engine:
             for name, dtype, shape in self._session.inputs
         )
         self.outputs = tuple(self._output(value) for value in model.graph.outputs)
+
+    def timed(self, arrays: Sequence[Array], loop: int, times: Times) -> list[Array]:
+        """Run ``loop`` times, note each in ``times``, and return the last outputs.
+
+        Raises:
+            ModelError: a node fails.
+        """
+        for _ in range(loop):
+            started = time.perf_counter()
+            results = self.execute(arrays)
+            times.add_span(started, time.perf_counter())
+        outputs = []
+        for result in results:
+            started = time.perf_counter()
+            outputs.append(np.asarray(result, order="C"))
+            times.from_device.append((time.perf_counter() - started) * 1000)
+        return outputs
 
     def execute(self, arrays: Sequence[Array]) -> list[Any]:
         """Run once; one array per input, of its dtype and shape.

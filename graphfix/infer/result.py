@@ -15,7 +15,10 @@ class Listener(Protocol):
     """Who hears what a run has to say while it lasts."""
 
     def info(self, text: str) -> None:
-        """A line of ais_bench's console."""
+        """A line of ais_bench's console; ``[INFO]`` goes before it."""
+
+    def line(self, text: str) -> None:
+        """A line as another program prints it."""
 
     def warning(self, text: str) -> None:
         """Something that ais_bench does silently and a user may not want."""

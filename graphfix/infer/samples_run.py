@@ -149,7 +149,8 @@ class Run:
             data = [self._made_up(shape, k) for k, shape in enumerate(shapes or ())]
         else:
             data = [read_group(group, per_group, k) for k in range(len(inputs))]
-            self._doubt(group, data)
+            if not group.first:
+                self._doubt(group, data)
         if shapes is None:
             given = {desc.name: array.shape for desc, array in zip(inputs, data, strict=True)}
             shapes = shapes_of(inputs, Dims(given))
@@ -172,17 +173,16 @@ class Run:
         return np.zeros(size, dtype=np.uint8)
 
     def _execute(self, arrays: Sequence[Array]) -> list[Array]:
-        for _ in range(self.options.loop):
-            started = time.perf_counter()
-            results = self.engine.execute(arrays)
-            self.times.spans.append((started, time.perf_counter()))
-            self.times.compute.append(_milliseconds(started))
-        outputs = []
-        for result, desc in zip(results, self.engine.outputs, strict=True):
-            started = time.perf_counter()
-            outputs.append(np.asarray(result, order="C"))
-            self.times.from_device.append(_milliseconds(started))
-            self._warn_once(desc.name, self._too_large(outputs))
+        outputs = self.engine.timed(arrays, self.options.loop, self.times)
+        for index, (output, room) in enumerate(
+            zip(outputs, self.options.output_sizes, strict=False)
+        ):
+            if output.nbytes > room:
+                self._warn_once(
+                    f"room {index}",
+                    f"output {index} has {output.nbytes} bytes; --outputSize leaves {room}, and "
+                    "the run would fail on an NPU",
+                )
         return outputs
 
     def _save(self, group: Group, per_group: int, outputs: Sequence[Array], prefix: str) -> None:
@@ -202,23 +202,12 @@ class Run:
 
     def _doubt(self, group: Group, data: Sequence[Array]) -> None:
         for index, (array, desc) in enumerate(zip(data, self.engine.inputs, strict=True)):
-            if f"dtype {desc.name}" not in self.warned:
-                doubt = dtype_doubts(array, group.files[0][index], desc)
+            doubt = dtype_doubts(array, group.files[0][index], desc)
+            if doubt is not None:
                 self._warn_once(f"dtype {desc.name}", doubt)
 
-    def _too_large(self, outputs: Sequence[Array]) -> str | None:
-        """The last of ``outputs`` against the room that an NPU would have for it."""
-        sizes = self.options.output_sizes
-        index = len(outputs) - 1
-        if index >= len(sizes) or outputs[-1].nbytes <= sizes[index]:
-            return None
-        return (
-            f"output {index} has {outputs[-1].nbytes} bytes; --outputSize leaves {sizes[index]}, "
-            "and the run would fail on an NPU"
-        )
-
-    def _warn_once(self, key: str, text: str | None) -> None:
-        if text is not None and key not in self.warned:
+    def _warn_once(self, key: str, text: str) -> None:
+        if key not in self.warned:
             self.warned.add(key)
             self.listener.warning(text)
 

@@ -71,6 +71,11 @@ class Times:
     from_device: list[float] = field(default_factory=list)
     """One for each output of a group."""
 
+    def add_span(self, started: float, ended: float) -> None:
+        """Note an execution, in seconds on that clock."""
+        self.spans.append((started, ended))
+        self.compute.append((ended - started) * 1000)
+
 
 @dataclass(frozen=True)
 class SampleFiles:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from graphfix.infer import (
     Backend,
@@ -16,13 +16,6 @@ from graphfix.infer import (
     run,
 )
 from graphfix.runners.ais_bench import ToolRun, find_ais_bench, run_ais_bench
-
-
-class Console(Listener, Protocol):
-    """A listener that also passes on what a program prints."""
-
-    def line(self, text: str) -> None:
-        """A line of ais_bench's own output."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +60,8 @@ class InferReport:
         return found
 
 
-def infer(command: Command, console: Console) -> InferReport:
-    """Run ``command``; what ais_bench would print goes to ``console``.
+def infer(command: Command, listener: Listener) -> InferReport:
+    """Run ``command``; what ais_bench would print goes to ``listener``.
 
     A failure of ais_bench itself is in the report, not raised.
 
@@ -80,8 +73,8 @@ def infer(command: Command, console: Console) -> InferReport:
     """
     options = command.options
     if choose(command.backend, options.model) is Backend.ASCEND:
-        return _ascend(command, console)
-    result = run(options, console)
+        return _ascend(command, listener)
+    result = run(options, listener)
     throughput = result.throughput if result.runs else None
     return InferReport(Backend.ONNXRUNTIME, options.model, throughput, result)
 
@@ -101,11 +94,11 @@ def choose(backend: Backend, model: str) -> Backend:
     return backend
 
 
-def _ascend(command: Command, console: Console) -> InferReport:
+def _ascend(command: Command, listener: Listener) -> InferReport:
     options = command.options
     if options.contract is not Contract.AIS_2025:
-        console.warning("--contract is left out: the installed ais_bench has its own")
-    tool = run_ais_bench(command.plain, console.line)
+        listener.warning("--contract is left out: the installed ais_bench has its own")
+    tool = run_ais_bench(command.plain, listener.line)
     numbers = re.findall(r"throughput\b.*?(\S+)\s*$", tool.log, re.MULTILINE)
     folders = re.findall(r"output path:(.+?)\s*$", tool.log, re.MULTILINE)
     return InferReport(
