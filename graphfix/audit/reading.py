@@ -9,8 +9,11 @@ import onnx_ir as ir
 
 from graphfix.audit.view import View
 from graphfix.rewrite import constant_tensor
+from graphfix.rewrite.subgraphs import subgraphs_of
 
 _T = TypeVar("_T")
+_LOOK_BACK = 64
+"""How many values are looked at behind a computed one."""
 
 
 def integer(node: ir.Node, name: str, default: _T) -> int | _T:
@@ -54,6 +57,31 @@ def constant_ints(value: ir.Value | None, view: View) -> tuple[int, ...] | None:
 def computed(value: ir.Value | None) -> bool:
     """Whether a value is there, and is not the same in every run."""
     return value is not None and constant_tensor(value) is None
+
+
+def from_shapes(value: ir.Value) -> bool:
+    """Whether a value depends on shapes and constants alone; ``False`` when it takes too long."""
+    pending, seen = [value], {value}
+    while pending:
+        producer = pending.pop().producer()
+        if producer is None or len(seen) > _LOOK_BACK:
+            return False
+        if producer.op_type in ("Shape", "Size"):
+            continue
+        if not producer.inputs or any(map(subgraphs_of, producer.attributes.values())):
+            return False  # random numbers; branches, which may read anything
+        needed = {each for each in producer.inputs if each is not None and computed(each)} - seen
+        pending += needed
+        seen |= needed
+    return True
+
+
+def opens_shape(node: ir.Node, value: ir.Value | None, view: View) -> bool:
+    """Whether an input is computed, and ATC cannot fold it because no static shape is behind it."""
+    if value is None or not computed(value):
+        return False
+    result = view.shape(node.outputs[0]) if node.outputs else None
+    return result is None or None in result or not from_shapes(value)
 
 
 def axes(node: ir.Node, view: View, index: int = 1) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from graphfix.ops import OPERATORS
-from graphfix.rewrite import constant_array, node_label
+from graphfix.rewrite import constant_array, constant_tensor, node_label
 from graphfix.rewrite.subgraphs import subgraphs_of
 from graphfix.target import Profile
 
@@ -92,6 +92,11 @@ class View:
     def constant(value: ir.Value | None) -> np.ndarray | None:
         """The array that a value has in every run, or ``None``."""
         return constant_array(value)
+
+    @staticmethod
+    def is_constant(value: ir.Value | None) -> bool:
+        """Whether a value is the same in every run; its numbers are not read."""
+        return constant_tensor(value) is not None
 
     @staticmethod
     def shape(value: ir.Value | None) -> tuple[int | None, ...] | None:

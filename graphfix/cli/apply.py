@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,19 +16,28 @@ from graphfix.cli.options import (
     TargetFiles,
     open_registry,
 )
-from graphfix.cli.render import print_json, print_table
+from graphfix.cli.render import print_json, print_table, shortened
 
 if TYPE_CHECKING:
     from graphfix.pipeline import Pipeline
     from graphfix.plugins import Registry
     from graphfix.stages.apply import ApplyReport, StepReport
+    from graphfix.stages.auto import AutoReport
+
+_LEFT = 25
+"""Rows of the table of findings that are left."""
 
 
 def apply(
     context: typer.Context,
     model: Annotated[Path, typer.Argument(help="The ONNX model to change.")],
     passes: Annotated[
-        str, typer.Option("--passes", help="Pipeline, such as 'gridsample{mode=decompose},sim'.")
+        str,
+        typer.Option(
+            "--passes",
+            help="Pipeline, such as 'gridsample{mode=decompose},sim'; 'auto', alone or "
+            "at the end, chooses by the audit for --target.",
+        ),
     ] = "",
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="YAML recipe file, instead of --passes.")
@@ -36,6 +45,16 @@ def apply(
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="File to write; default: MODEL.fixed.onnx beside it."),
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", help="What 'auto' may choose besides: approximate."),
+    ] = None,
+    max_rounds: Annotated[
+        int, typer.Option("--max-rounds", min=1, help="Rounds of audit and passes of 'auto'.")
+    ] = 5,
+    save_recipe: Annotated[
+        Path | None, typer.Option("--save-recipe", help="Write the pipeline as a YAML recipe.")
     ] = None,
     target: Annotated[
         str | None,
@@ -98,23 +117,32 @@ def apply(
     """Apply passes to a model, verify each one, and write the result."""
     from graphfix.cli.progress import Progress
     from graphfix.errors import UsageError
+    from graphfix.files import check_destination, write_file
+    from graphfix.pipeline import recipe as as_recipe
     from graphfix.report import check_format, write_report
     from graphfix.stages import apply as stage
+    from graphfix.stages import auto as auto_stage
     from graphfix.target import load_profile
     from graphfix.verify import Mode
 
     modes = {mode.value: mode for mode in Mode}
     if verify is not None and verify not in modes:
         raise UsageError(f"--verify {verify!r} is not one of {', '.join(modes)}")
+    if unknown := set(allow or ()) - {"approximate"}:
+        raise UsageError(f"--allow {min(unknown)!r} is not known; there is: approximate")
+    if save_recipe is not None:
+        check_destination(save_recipe, "--save-recipe")
     registry = open_registry(context, plugin)
     reports = tuple(report or ())
     for path in reports:
         check_format(path)
     files = tuple(target_file or ())
     flags = [text for path in files for text in ("--target-file", str(path))]
+    passes, chooses = auto_stage.split(passes)
+    nothing = chooses and not passes and recipe is None
     request = stage.ApplyRequest(
         model=model,
-        pipeline=pipeline_of(registry, passes, recipe),
+        pipeline=auto_stage.NOTHING if nothing else pipeline_of(registry, passes, recipe),
         output=output,
         shapes=tuple(shape or ()),
         data=data,
@@ -134,8 +162,25 @@ def apply(
         profile=load_profile(target, cann, files) if target else None,
         target_flags=("--target", target, "--cann", cann, *flags) if target else (),
     )
+    chosen = None
     with Progress() as progress:
-        result = stage.apply(request, onlookers=[progress])
+        if chooses:
+            chosen = auto_stage.auto(
+                request,
+                registry,
+                approximate=bool(allow),
+                max_rounds=max_rounds,
+                onlookers=[progress],
+            )
+            result = chosen.applied
+        else:
+            result = stage.apply(request, onlookers=[progress])
+    if save_recipe is not None:
+        used = chosen.plan.pipeline if chosen is not None else request.pipeline
+        write_file(save_recipe, as_recipe(used), "--save-recipe")
+    if chosen is not None:
+        _finish_auto(chosen, request.target, reports, json=json)
+    assert result is not None
     if not reports and result.written:
         reports = (request.target.with_suffix(".report.json"),)
     for path in reports:
@@ -145,6 +190,53 @@ def apply(
     else:
         _print(result, reports)
     raise typer.Exit(0 if result.ok else 1)
+
+
+def _finish_auto(
+    chosen: "AutoReport", written: Path, reports: tuple[Path, ...], *, json: bool
+) -> NoReturn:
+    """Write the reports, print the plan and what came of it, and exit."""
+    from graphfix.report import write_report
+
+    result = chosen.applied
+    if result is not None:
+        if not reports and result.written:
+            reports = (written.with_suffix(".report.json"),)
+        for path in reports:
+            write_report(result, path)
+    if json:
+        print_json(chosen.to_dict())
+        raise typer.Exit(0 if chosen.ok else 1)
+    print(f"before: {chosen.before.summary}")
+    if chosen.plan.choices:
+        print_table(
+            ("round", "pass", "asked for by"),
+            [
+                (
+                    str(choice.round),
+                    choice.text,
+                    ", ".join(f"{n} x {rule}" for rule, n in choice.because.items()),
+                )
+                for choice in chosen.plan.choices
+            ],
+        )
+    print(f"pipeline: {chosen.plan.pipeline or 'nothing to do'}\n")
+    if result is not None:
+        _print(result, reports)
+        print()
+    if chosen.left:
+        print_table(
+            ("severity", "rule", "where", "what", "why it is left"),
+            [
+                (f.severity.value, f.rule, shortened(f.nodes), f.message, reason)
+                for f, reason in chosen.left[:_LEFT]
+            ],
+        )
+        if len(chosen.left) > _LEFT:
+            print(f"and {len(chosen.left) - _LEFT} more; --json lists all")
+        print()
+    print(f"after: {chosen.after.summary}")
+    raise typer.Exit(0 if chosen.ok else 1)
 
 
 def pipeline_of(registry: "Registry", passes: str, recipe: Path | None) -> "Pipeline":

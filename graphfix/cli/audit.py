@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphfix.cli.options import AsJson, PluginFiles, TargetFiles, open_registry
-from graphfix.cli.render import print_json, print_table
+from graphfix.cli.render import print_json, print_table, shortened
 
 if TYPE_CHECKING:
     from graphfix.stages.audit import AuditReport
@@ -110,7 +110,7 @@ def _print(report: "AuditReport", most: int) -> None:
             (
                 finding.severity.value,
                 finding.rule,
-                _some(finding.nodes),
+                shortened(finding.nodes),
                 finding.message,
                 remedy,
             )
@@ -128,8 +128,3 @@ def _print(report: "AuditReport", most: int) -> None:
     print(report.summary)
     if report.pipeline:
         print("graphfix explain RULE tells more; --passes auto of apply uses the remedies")
-
-
-def _some(names: tuple[str, ...]) -> str:
-    more = f" +{len(names) - 2}" if len(names) > 2 else ""
-    return ", ".join(names[:2]) + more

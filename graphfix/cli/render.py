@@ -39,5 +39,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     print("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
+def shortened(names: Sequence[str]) -> str:
+    """The first two names, and how many more there are."""
+    more = f" +{len(names) - 2}" if len(names) > 2 else ""
+    return ", ".join(names[:2]) + more
+
+
 def _is_number(cell: str) -> bool:
     return cell[0].isdigit() or (cell[0] in "-+.<>" and cell[1:2].isdigit())

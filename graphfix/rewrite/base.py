@@ -47,6 +47,9 @@ class Pass(ABC):
     must_match: ClassVar[bool] = False
     """Whether a run without any rewrite is an error (unless ``optional`` or ``expect=0``)."""
 
+    after: ClassVar[tuple[str, ...]] = ()
+    """Passes that should run before this one when a pipeline is put together; ``"*"`` means all."""
+
     select: Selector | None = None
     """Which of the matching nodes to rewrite, e.g. "attr.mode=linear & k=0,2,3"."""
     expect: Expect | None = None

@@ -139,6 +139,8 @@ class ApplyReport:
     """What the passes that stand promise together."""
     operators: tuple[Mapping[str, int], Mapping[str, int]] = field(default_factory=lambda: ({}, {}))
     """Nodes by operator type in the original and at the end, subgraphs included."""
+    model: ir.Model | None = field(default=None, repr=False, compare=False)
+    """The model after the passes that stand; not in the JSON."""
 
     @property
     def ok(self) -> bool:
@@ -229,6 +231,7 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
             [(step.text, step.result.contract) for step in outcome.steps if step.result]
         ),
         operators=(source.operators, _operators(model)),
+        model=model,
     )
 
 

@@ -14,7 +14,7 @@ _FUSED: Final = frozenset(
 )  # fmt: skip
 """With constant parameters they become other operators, which have kernels: rules of their own."""
 
-_PASS: Final = {"Einsum": "einsum", "GridSample": "gridsample"}
+_PASS: Final = {"Einsum": "einsum", "GridSample": "gridsample{mode=decompose}"}
 
 
 class NoAiCore(Rule):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import computed
+from graphfix.audit.reading import opens_shape
 from graphfix.audit.resizing import inputs_of
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
@@ -17,7 +17,8 @@ class ResizeComputed(NodeRule):
 
     Exporters write them as arithmetic on ``Shape``. The documentation says to make them constants;
     otherwise the shapes behind are dynamic, and old releases leave the node without a kernel that
-    fits. ``resize-scales`` replaces arithmetic that has the same result for all sizes.
+    fits. What depends on static shapes alone is folded by ATC and no finding. ``resize-scales``
+    replaces arithmetic that has the same result for all sizes.
     """
 
     id = "GF203"
@@ -31,7 +32,7 @@ class ResizeComputed(NodeRule):
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """One of the two is there and no constant."""
         for name, value in zip(("scales", "sizes"), inputs_of(node, view), strict=True):
-            if computed(value):
+            if opens_shape(node, value, view):
                 yield self.finding(
                     f"has computed {name}: the size of its output is not static",
                     view.label(node),

@@ -1,4 +1,4 @@
-"""GF201: Resize with a mode that ATC does not know."""
+"""GF201: Resize and Upsample with a mode that ATC does not know."""
 
 from collections.abc import Iterator
 
@@ -11,26 +11,26 @@ from graphfix.finding import Finding, Severity
 
 
 class ResizeMode(NodeRule):
-    """ATC takes nearest, linear and (from opset 11 on) cubic; any other mode stops the conversion.
+    """ATC takes nearest and linear; any other mode stops the conversion.
 
-    Spellings of other tools, such as ``bilinear``, are other modes. That ``cubic`` is not good on
-    every release is GF202.
+    Resize takes cubic, too, from opset 11 on; that it is not good on every release is GF202.
+    Spellings of other tools, such as ``bilinear``, are other modes.
     """
 
     id = "GF201"
-    title = "Resize with an unknown mode"
+    title = "unknown mode of Resize or Upsample"
     severity = Severity.ERROR
-    citation = "hicann/ops-nn: resize_onnx_plugin.cpp, ParseOpToGraphResize"
-    covers = ("Resize/2", "Resize/13")
-    op_types = ("Resize",)
+    citation = "hicann/ops-nn: resize_onnx_plugin.cpp; hicann/ops-cv: upsample_onnx_plugin.cpp"
+    covers = ("Resize/2", "Resize/13", "Upsample/1")
+    op_types = ("Resize", "Upsample")
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """The attribute is none of those."""
         mode = text(node, "mode", "nearest")
-        known = ("nearest", "linear") if view.opset <= 10 else ("nearest", "linear", "cubic")
-        if mode not in known:
+        cubic = mode == "cubic" and node.op_type == "Resize" and view.opset >= 11
+        if mode not in ("nearest", "linear") and not cubic:
             yield self.finding(
-                f"has mode={mode}, and at opset {view.opset} ATC takes {', '.join(known)}",
+                f"has mode={mode}, and ATC takes nearest and linear",
                 view.label(node),
                 advice="write mode=linear or mode=nearest",
             )
