@@ -6,6 +6,7 @@ PLUGIN = Plugin(
     passes={
         "constants": "graphfix_passes.constants:Constants",
         "gridsample": "graphfix_passes.gridsample:GridSample",
+        "names": "graphfix_passes.names:Names",
         "no-op": "graphfix_passes.no_op:NoOp",
         "opset": "graphfix_passes.opset:Opset",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",
