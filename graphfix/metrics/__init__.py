@@ -3,14 +3,35 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from graphfix.metrics.answers import Answers, answers
+from graphfix.metrics.cosine import Cosine, cosine_similarity
+from graphfix.metrics.decode import best_class, class_map, ctc_greedy
+from graphfix.metrics.error_rate import ErrorRate, error_rates
+from graphfix.metrics.image_quality import ImageQuality, image_quality
 from graphfix.metrics.metric import Files, Metric
 from graphfix.metrics.outputs import Layout, find_outputs, parse_dtype, parse_shape, read_output
+from graphfix.metrics.recognition import Recognition, text_recognition
 from graphfix.metrics.reference import Judgement, Reference, judge, parse_reference
 from graphfix.metrics.sample import Sample
 from graphfix.metrics.score import Figure, Score, Unit
+from graphfix.metrics.segmentation import Segmentation, segmentation
 from graphfix.metrics.top_k import TopK, top_k
 
-METRICS: Mapping[str, type[Metric]] = MappingProxyType({metric.name: metric for metric in (TopK,)})
+METRICS: Mapping[str, type[Metric]] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            Cosine,
+            Segmentation,
+            ImageQuality,
+            Recognition,
+            Answers,
+            TopK,
+            ErrorRate,
+        )
+    }
+)
+"""All metrics that read files, in the order of their names."""
 
 __all__ = [
     "METRICS",
@@ -22,13 +43,21 @@ __all__ = [
     "Reference",
     "Sample",
     "Score",
-    "TopK",
     "Unit",
+    "answers",
+    "best_class",
+    "class_map",
+    "cosine_similarity",
+    "ctc_greedy",
+    "error_rates",
     "find_outputs",
+    "image_quality",
     "judge",
     "parse_dtype",
     "parse_reference",
     "parse_shape",
     "read_output",
+    "segmentation",
+    "text_recognition",
     "top_k",
 ]

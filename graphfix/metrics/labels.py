@@ -1,9 +1,10 @@
 """Label files, and which label belongs to which output."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from graphfix.errors import UsageError
 from graphfix.metrics.library import library
@@ -15,20 +16,56 @@ U = TypeVar("U")
 _QUOTED = re.compile(r'(?P<name>[^,]+),\s*"(?P<text>.*)"')
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a text file that hold something, with their numbers from 1.
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, without their ends.
 
     Raises:
         UsageError: it cannot be read, or is not UTF-8.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as UTF-8 text: {error}") from error
     # Not str.splitlines: a label may hold the other characters at which that would cut.
-    for number, line in enumerate(re.split(r"\r?\n", text), 1):
+    lines = re.split(r"\r?\n", text)
+    return lines if lines[-1] else lines[:-1]
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines that hold something, with a text that says where they are.
+
+    Raises:
+        UsageError: see :func:`read_lines`.
+    """
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip():
-            yield number, line
+            yield f"{path}, line {number}", line
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        UsageError: it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: cannot be read as JSON: {error}") from error
+
+
+def files_by_name(folder: Path, suffixes: Sequence[str]) -> Mapping[str, Path]:
+    """The files of a folder, without those in folders below it, by their names.
+
+    Raises:
+        UsageError: it is no folder, or has no file with one of the suffixes.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: is no folder")
+    found = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in suffixes}
+    if not found:
+        raise UsageError(f"{folder}: no {', '.join(suffixes)} file in this folder")
+    return found
 
 
 def read_classes(path: Path) -> Mapping[str, int]:
@@ -38,11 +75,11 @@ def read_classes(path: Path) -> Mapping[str, int]:
         UsageError: a line is not of this form, or a name comes twice.
     """
     classes: dict[str, int] = {}
-    for number, line in read_lines(path):
-        words = line.split()
-        if len(words) != 2 or not words[1].lstrip("-").isdigit():
-            raise UsageError(f"{path}, line {number}: write NAME CLASS, such as img_1.jpg 65")
-        _put(classes, words[0], int(words[1]), f"{path}, line {number}")
+    for where, line in numbered_lines(path):
+        name, _, number = line.strip().rpartition("\t" if "\t" in line else " ")
+        if not name or not number.isdecimal():
+            raise UsageError(f"{where}: write NAME CLASS, such as img_1.jpg 65")
+        _put(classes, name, int(number), where)
     return classes
 
 
@@ -59,13 +96,13 @@ def read_texts(path: Path) -> Mapping[str, str]:
     if path.is_dir():
         return _read_lmdb(path)
     texts: dict[str, str] = {}
-    for number, line in read_lines(path):
+    for where, line in numbered_lines(path):
         quoted = _QUOTED.fullmatch(line.strip())
         if quoted:
             name, text = quoted["name"], quoted["text"].replace('\\"', '"')
         else:
             name, _, text = line.partition("\t" if "\t" in line else " ")
-        _put(texts, name.strip(), text.strip(), f"{path}, line {number}")
+        _put(texts, name.strip(), text.strip(), where)
     return texts
 
 

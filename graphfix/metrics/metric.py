@@ -1,18 +1,20 @@
 """A metric that is computed from files: its name, its options, and what it wants to read."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from graphfix.contract import Array
+from graphfix.errors import ModelError, UsageError
 from graphfix.metrics.labels import join
 from graphfix.metrics.outputs import Layout, find_outputs, read_output
 from graphfix.metrics.sample import Sample
 from graphfix.metrics.score import Score
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,15 @@ def arrays(files: Files, labels: Mapping[str, T]) -> Iterator[Sample[Array, T]]:
     found = find_outputs(files.outputs, files.layout.index)
     for pair in join(found, labels, files.labels):
         yield Sample(pair.name, read_output(pair.output, files.layout), pair.truth)
+
+
+def decoded(
+    samples: Iterable[Sample[Array, T]], decode: Callable[[Array], U]
+) -> Iterator[Sample[U, T]]:
+    """The samples with something else made of their outputs; an error says of which."""
+    for sample in samples:
+        try:
+            output = decode(sample.output)
+        except (UsageError, ModelError) as error:
+            raise type(error)(f"sample {sample.name}: {error}") from error
+        yield Sample(sample.name, output, sample.truth)

@@ -20,13 +20,13 @@ class Layout:
 
     ``.npy`` files say it themselves, and ``.bin`` files say nothing: without a ``dtype`` they are
     float32, without a ``shape`` they have one axis. ``.txt`` files hold one row per line; their
-    numbers are float64 unless there is a ``dtype``. A ``shape`` that is given holds for all three.
+    numbers are float64 unless there is a ``dtype``. A ``shape`` holds for all three.
     """
 
     index: int = 0
     """Which output of the model, from 0."""
     dtype: str | None = None
-    """numpy's name of a type, such as ``float16``."""
+    """numpy's name of a type, such as ``float16``; of no account for ``.npy``."""
     shape: tuple[int | None, ...] | None = None
     """Sizes of the axes; one may be ``None``, which is worked out."""
 
@@ -96,7 +96,7 @@ def read_output(path: Path, layout: Layout) -> Array:
     """The array in one file.
 
     Raises:
-        UsageError: it cannot be read, or does not have the dtype and shape of ``layout``.
+        UsageError: it cannot be read, or does not have the shape of ``layout``.
     """
     try:
         array = _read(path, layout)
@@ -126,8 +126,6 @@ def _read(path: Path, layout: Layout) -> Array:
         return shaped.astype(layout.dtype or np.float64)
     if path.suffix == ".npy":
         array: Array = np.load(path, allow_pickle=False)
-        if layout.dtype is not None and array.dtype != layout.dtype:
-            raise ValueError(f"it holds {array.dtype}, not {layout.dtype}")
         return array
     dtype = np.dtype(layout.dtype or np.float32).newbyteorder("<")
     data = path.read_bytes()
