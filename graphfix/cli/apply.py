@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -162,51 +162,37 @@ def apply(
         profile=load_profile(target, cann, files) if target else None,
         target_flags=("--target", target, "--cann", cann, *flags) if target else (),
     )
-    chosen = None
     with Progress() as progress:
-        if chooses:
-            chosen = auto_stage.auto(
+        chosen = (
+            auto_stage.auto(
                 request,
                 registry,
                 approximate=bool(allow),
                 max_rounds=max_rounds,
                 onlookers=[progress],
             )
-            result = chosen.applied
-        else:
-            result = stage.apply(request, onlookers=[progress])
+            if chooses
+            else None
+        )
+        result = chosen.applied if chosen else stage.apply(request, onlookers=[progress])
     if save_recipe is not None:
-        used = chosen.plan.pipeline if chosen is not None else request.pipeline
+        used = chosen.plan.pipeline if chosen else request.pipeline
         write_file(save_recipe, as_recipe(used), "--save-recipe")
-    if chosen is not None:
-        _finish_auto(chosen, request.target, reports, json=json)
-    assert result is not None
     if not reports and result.written:
         reports = (request.target.with_suffix(".report.json"),)
     for path in reports:
         write_report(result, path)
     if json:
-        print_json(result.to_dict())
+        print_json((chosen or result).to_dict())
+    elif chosen:
+        _print_auto(chosen, reports)
     else:
         _print(result, reports)
-    raise typer.Exit(0 if result.ok else 1)
+    raise typer.Exit(0 if (chosen or result).ok else 1)
 
 
-def _finish_auto(
-    chosen: "AutoReport", written: Path, reports: tuple[Path, ...], *, json: bool
-) -> NoReturn:
-    """Write the reports, print the plan and what came of it, and exit."""
-    from graphfix.report import write_report
-
-    result = chosen.applied
-    if result is not None:
-        if not reports and result.written:
-            reports = (written.with_suffix(".report.json"),)
-        for path in reports:
-            write_report(result, path)
-    if json:
-        print_json(chosen.to_dict())
-        raise typer.Exit(0 if chosen.ok else 1)
+def _print_auto(chosen: "AutoReport", reports: Sequence[Path]) -> None:
+    """The plan, what came of it, and what is left with the reasons."""
     print(f"before: {chosen.before.summary}")
     if chosen.plan.choices:
         print_table(
@@ -220,10 +206,9 @@ def _finish_auto(
                 for choice in chosen.plan.choices
             ],
         )
-    print(f"pipeline: {chosen.plan.pipeline or 'nothing to do'}\n")
-    if result is not None:
-        _print(result, reports)
-        print()
+    print(f"pipeline: {str(chosen.plan.pipeline) or 'nothing to do'}\n")
+    _print(chosen.applied, reports)
+    print()
     if chosen.left:
         print_table(
             ("severity", "rule", "where", "what", "why it is left"),
@@ -236,7 +221,6 @@ def _finish_auto(
             print(f"and {len(chosen.left) - _LEFT} more; --json lists all")
         print()
     print(f"after: {chosen.after.summary}")
-    raise typer.Exit(0 if chosen.ok else 1)
 
 
 def pipeline_of(registry: "Registry", passes: str, recipe: Path | None) -> "Pipeline":
@@ -266,7 +250,8 @@ def _print(result: "ApplyReport", reports: Sequence[Path]) -> None:
     rows = [_row(step) for step in result.steps]
     if result.final is not None:
         final = result.final
-        nodes = f"{result.steps[0].nodes[0]} → {result.steps[-1].nodes[1]}"
+        steps = result.steps
+        nodes = f"{steps[0].nodes[0]} → {steps[-1].nodes[1]}" if steps else ""
         delta, seconds = _number(final.max_abs), f"{final.seconds:.2f}"
         rows.append(("whole pipeline", "", nodes, "", delta, final.label, seconds))
     headings = ("pass", "rewrites", "nodes", "contract", "max |Δ|", "verified", "seconds")

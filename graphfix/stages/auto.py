@@ -21,8 +21,7 @@ class AutoReport:
 
     plan: Plan
     before: AuditReport
-    applied: ApplyReport | None
-    """``None`` when no pass was chosen."""
+    applied: ApplyReport
     after: AuditReport
 
     @property
@@ -34,7 +33,7 @@ class AutoReport:
     @property
     def ok(self) -> bool:
         """Whether the passes held and the model is fit for its target."""
-        return (self.applied is None or self.applied.ok) and self.after.audit.fit
+        return self.applied.ok and self.after.audit.fit
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: beside the report of ``apply``."""
@@ -45,7 +44,7 @@ class AutoReport:
             "before": self.before.summary,
             "after": self.after.summary,
             "left": [{**finding.to_dict(), "reason": reason} for finding, reason in self.left],
-            "applied": self.applied.to_dict() if self.applied is not None else None,
+            "applied": self.applied.to_dict(),
         }
 
 
@@ -84,8 +83,6 @@ def auto(
     excluded: dict[str, str] = {}
     while True:
         plan = planner.plan(excluded)
-        if not plan.pipeline.passes:
-            return AutoReport(plan, before, None, before)
         tell(plan)
         applied = apply(replace(request, pipeline=plan.pipeline), onlookers=onlookers)
         chosen = {choice.text for choice in plan.choices}
