@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
@@ -97,6 +97,8 @@ class _Site:
     undo: list[Callable[[], object]]
     """What takes back edits of the model around the graph."""
     contract: Contract | None = None
+    restated: list[tuple[ir.Node, ir.Node]] = field(default_factory=list)
+    """New nodes that are old ones in another form."""
 
 
 class Rewriter:
@@ -362,6 +364,39 @@ class Rewriter:
         made.overload = node.overload
         return value
 
+    def restate(
+        self,
+        node: ir.Node,
+        inputs: Sequence[ir.Value | None] | None = None,
+        *,
+        op_type: str | None = None,
+        outputs: int | None = None,
+        drop: Sequence[str] = (),
+        attributes: Mapping[str, AttrValue] | None = None,
+        **changed: AttrValue,
+    ) -> tuple[ir.Value, ...]:
+        """Insert the node in another form: other inputs, attributes dropped or changed.
+
+        The new node takes over the name of ``node``, and what is written about it, if that goes.
+        """
+        merged: dict[str, AttrValue] = {
+            name: attribute for name, attribute in node.attributes.items() if name not in drop
+        }
+        merged.update(attributes or {}, **changed)
+        given = list(node.inputs if inputs is None else inputs)
+        while given and given[-1] is None:
+            given.pop()
+        count = len(node.outputs) if outputs is None else outputs
+        made = self.ops(op_type or node.op_type, *given, outputs=count, domain=node.domain)
+        producer = made[0].producer()
+        assert producer is not None
+        producer.overload = node.overload
+        producer.attributes.update(
+            (name, as_attribute(name, value)) for name, value in merged.items()
+        )
+        self._current.restated.append((node, producer))
+        return made
+
     def const(
         self,
         data: np.ndarray | float | int | bool | Sequence[int] | Sequence[float],
@@ -463,6 +498,7 @@ class Rewriter:
             producer = old.producer()
             if producer is not None and producer.graph is not None:
                 old.name = self._fresh(f"{site.label}/replaced")
+        _hand_over_names(site.restated)
         kept = tuple(node for node in site.added if node.graph is not None)
         inside = {id(out) for node in kept for out in node.outputs}
         inputs = dict.fromkeys(
@@ -556,6 +592,14 @@ def _take_over(old: ir.Value, new: ir.Value) -> None:
     new.doc_string = new.doc_string or old.doc_string
     for key, item in old.meta.items():
         new.meta.setdefault(key, item)
+
+
+def _hand_over_names(restated: Iterable[tuple[ir.Node, ir.Node]]) -> None:
+    for old, new in restated:
+        if old.graph is None and new.graph is not None:
+            new.name = old.name
+            new.doc_string = old.doc_string
+            new.metadata_props.update(old.metadata_props)
 
 
 def _own_graph(attribute: ir.Attr) -> ir.Attr:

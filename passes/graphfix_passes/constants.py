@@ -42,7 +42,8 @@ class Constants(RewritePass):
         if not (rw.in_function or node.outputs[0].is_graph_output()):
             return rw.tensor(tensor)
         if "value" not in node.attributes:
-            return rw.op("Constant", value=tensor)
+            (value,) = rw.restate(node, drop=tuple(node.attributes), value=tensor)
+            return value
         where = (
             "a function has no initializers" if rw.in_function else "its output is a graph output"
         )

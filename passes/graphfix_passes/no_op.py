@@ -73,7 +73,7 @@ class NoOp(RewritePass):
             return source
         maker = _only_made_for(node, source, rw)
         if maker is not None:
-            renamed = rw.copy(maker)
+            (renamed,) = rw.restate(maker)
             return {output: renamed, source: renamed}
         if node.op_type == "Identity":
             return rw.skip(f"its output is a graph output, and {source.name!r} keeps its own name")

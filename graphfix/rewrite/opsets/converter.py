@@ -20,7 +20,7 @@ from graphfix.rewrite.opsets import schemas
 from graphfix.rewrite.opsets.compatible import COMPATIBLE, OTHER_KERNEL
 from graphfix.rewrite.records import Rewrite, Skip, SkipRecord
 from graphfix.rewrite.rewrite_pass import Replacement, as_mapping, scopes
-from graphfix.rewrite.rewriter import AttrValue, Rewriter, Scope, as_attribute, node_label
+from graphfix.rewrite.rewriter import Rewriter, Scope, node_label
 
 Answer = Replacement | Skip | None
 """What takes the node's place; a refusal; or ``None``: the node means the same as it stands."""
@@ -101,34 +101,6 @@ class Converter(Rewriter):
         """Start a rewrite; new names derive from the node of the original model."""
         super().begin(anchor, scope)
         self._current.label = self._root_label or node_label(anchor)
-
-    def restate(
-        self,
-        node: ir.Node,
-        inputs: Sequence[ir.Value | None] | None = None,
-        *,
-        op_type: str | None = None,
-        outputs: int | None = None,
-        drop: Sequence[str] = (),
-        attributes: Mapping[str, AttrValue] | None = None,
-        **changed: AttrValue,
-    ) -> tuple[ir.Value, ...]:
-        """Insert the node in another form: other inputs, attributes dropped or changed."""
-        merged: dict[str, AttrValue] = {
-            name: attribute for name, attribute in node.attributes.items() if name not in drop
-        }
-        merged.update(attributes or {}, **changed)
-        given = list(node.inputs if inputs is None else inputs)
-        while given and given[-1] is None:
-            given.pop()
-        count = len(node.outputs) if outputs is None else outputs
-        made = self.ops(op_type or node.op_type, *given, outputs=count)
-        producer = made[0].producer()
-        assert producer is not None
-        producer.attributes.update(
-            (name, as_attribute(name, value)) for name, value in merged.items()
-        )
-        return made
 
     def rank(self, value: ir.Value | None) -> int | None:
         """Number of dimensions, where known."""

@@ -313,6 +313,33 @@ def test_what_a_rewrite_built_in_vain_is_removed() -> None:
     assert len(result.rewrites[0].added) == 1
 
 
+def test_a_node_in_another_form_keeps_its_name_and_notes_when_the_old_one_goes() -> None:
+    model = main("g (float[2] x) => (float[2] y) { [pool] y = LeakyRelu <alpha = 0.5> (x) }")
+    model.graph[0].doc_string = "why"
+    result = rewrite(
+        model,
+        "LeakyRelu",
+        lambda n, rw: rw.restate(n, drop=["alpha"], beta=1.0),
+        valid=False,
+    )
+    (node,) = model.graph
+    assert (node.name, node.doc_string, list(node.attributes)) == ("pool", "why", ["beta"])
+    assert (result.rewrites[0].added, result.rewrites[0].removed) == (("pool",), ("pool",))
+
+
+def test_a_node_in_another_form_has_a_name_of_its_own_beside_the_old_one() -> None:
+    model = main("g (float[2] x) => (float[2] y) { [act] a = Abs(x)  [neg] y = Neg(a) }")
+
+    def act(node: ir.Node, rw: Rewriter) -> Answer:
+        (source,) = node.inputs
+        maker = rw.producer(source)
+        assert maker is not None
+        return rw.op("Add", *rw.restate(maker), source)
+
+    rewrite(model, "Neg", act)
+    assert [node.name for node in model.graph] == ["act", "neg/Abs_0", "neg/Add_0"]
+
+
 def test_small_equal_constants_are_shared_and_large_ones_are_not() -> None:
     model = main("g (float[2] x) => (float[2] y) { h = Neg(x)  y = Neg(h) }")
     rewrite(model, "Neg", lambda n, rw: rw.op("Mul", n.inputs[0], rw.const(-1.0)))
