@@ -2,6 +2,7 @@
 
 ``GraphfixError``
 ├── ``ModelError``        a model file cannot be read, written or trusted        (exit 1)
+│   └── ``DialectError``    a model that has no spelling for ATC, or a file of it no meaning
 ├── ``UsageError``        a wrong option, name or file on the command line        (exit 2)
 │   ├── ``PipelineError``   pipeline text or recipe that cannot be understood
 │   └── ``PluginError``     a plugin that cannot be loaded or clashes
@@ -25,6 +26,10 @@ class GraphfixError(Exception):
 
 class ModelError(GraphfixError):
     """A model cannot be read, written or trusted; the message names the file."""
+
+
+class DialectError(ModelError):
+    """A model cannot be written for ATC, or a file for ATC not be read; lists the nodes."""
 
 
 class UsageError(GraphfixError):

@@ -1,7 +1,7 @@
 """Custom operators, each with a function that says what it computes."""
 
 from graphfix.ops.function_operator import FunctionOperator
-from graphfix.ops.insert import OPERATORS, call
+from graphfix.ops.insert import OPERATORS, call, check_inputs, describe
 from graphfix.ops.offsets import pack_offsets
 from graphfix.ops.operator import Attribute, Call, Operator, Port
 from graphfix.ops.specialised import SpecialisedOperator
@@ -15,5 +15,7 @@ __all__ = [
     "Port",
     "SpecialisedOperator",
     "call",
+    "check_inputs",
+    "describe",
     "pack_offsets",
 ]

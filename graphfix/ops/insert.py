@@ -44,16 +44,31 @@ def call(
         tuple(value.dtype if value is not None else None for value in given),
         operator.read(attributes),
     )
-    _check_inputs(operator, given)
+    check_inputs(operator, given)
     outputs = rw.call(operator.function(what), *given, **what.attributes)
-    shapes = operator.output_shapes(what, [_shape(value) for value in given])
-    for value, dtype, shape in zip(outputs, operator.output_dtypes(what), shapes, strict=True):
-        value.type = ir.TensorType(dtype) if dtype is not None else None
-        value.shape = ir.Shape(shape) if shape is not None else None
+    describe(operator, what, given, outputs)
     return outputs
 
 
-def _check_inputs(operator: Operator, given: Sequence[ir.Value | None]) -> None:
+def describe(
+    operator: Operator,
+    what: Call,
+    given: Sequence[ir.Value | None],
+    outputs: Sequence[ir.Value],
+) -> None:
+    """Say types and shapes of the outputs of a call; trailing outputs may be missing."""
+    shapes = operator.output_shapes(what, [_shape(value) for value in given])
+    for value, dtype, shape in zip(outputs, operator.output_dtypes(what), shapes, strict=False):
+        value.type = ir.TensorType(dtype) if dtype is not None else None
+        value.shape = ir.Shape(shape) if shape is not None else None
+
+
+def check_inputs(operator: Operator, given: Sequence[ir.Value | None]) -> None:
+    """Refuse a call with too few or too many inputs.
+
+    Raises:
+        PassError: says which one, or what the operator takes.
+    """
     needed = [port for port in operator.inputs if not port.optional]
     names = operator.input_names(len(given))
     if len(given) < len(needed) or len(given) > len(names):

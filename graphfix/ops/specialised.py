@@ -4,6 +4,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx import parser
@@ -118,4 +119,5 @@ def _text(value: AttrValue) -> str:
     """A value in one spelling, whatever Python type carried it."""
     if isinstance(value, tuple):
         return f"[{','.join(_text(item) for item in value)}]"
-    return repr(ir.AttrFloat32("", value).as_float()) if isinstance(value, float) else str(value)
+    # A file keeps float32, so that a number which was read from one has the same spelling.
+    return repr(float(np.float32(value))) if isinstance(value, float) else str(value)

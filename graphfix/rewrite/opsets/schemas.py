@@ -1,5 +1,6 @@
 """What the installed onnx says about the operators of the default domain, version by version."""
 
+from dataclasses import dataclass
 from functools import cache
 
 import onnx
@@ -55,32 +56,46 @@ def misfit(node: ir.Node, opset: int) -> str | None:
     Parameters that share a type variable must have one type. Returns a sentence such as
     ``opset 11 has no Add for tensor(int8)``, or ``None``.
     """
-    if schema_at(node.op_type, opset) is None:
+    signature = parameters(node.op_type, opset)
+    if signature is None:
         return f"opset {opset} has no {node.op_type}"
     bound: dict[str, str] = {}
-    for values, parameters in zip(
-        (node.inputs, node.outputs), _parameters(node.op_type, opset), strict=True
-    ):
-        for index, value in enumerate(values if parameters else ()):
+    for values, side in zip((node.inputs, node.outputs), signature, strict=True):
+        for index, value in enumerate(values if side else ()):
             name = type_name(value.type) if value is not None else None
             if name is None:
                 continue
-            variable, allowed, homogeneous = parameters[min(index, len(parameters) - 1)]
-            if name not in allowed:
+            parameter = side[min(index, len(side) - 1)]
+            if name not in parameter.types:
                 return f"opset {opset} has no {node.op_type} for {name}"
-            if homogeneous and bound.setdefault(variable, name) != name:
+            variable = parameter.variable
+            if parameter.homogeneous and bound.setdefault(variable, name) != name:
                 first = bound[variable]
                 return f"opset {opset} has no {node.op_type} for {first} with {name}"
     return None
 
 
+@dataclass(frozen=True)
+class Parameter:
+    """One formal input or output; the last one may stand for many."""
+
+    variable: str
+    """The type variable, or the type when there is only one."""
+    types: frozenset[str]
+    homogeneous: bool
+    """Whether everything with this variable must have one type."""
+
+
 @cache
-def _parameters(
+def parameters(
     op_type: str, opset: int
-) -> tuple[tuple[tuple[str, frozenset[str], bool], ...], ...]:
+) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]] | None:
+    """The formal inputs and outputs of an operator; ``None`` where the opset does not have it."""
     schema = schema_at(op_type, opset)
-    assert schema is not None
-    return tuple(
-        tuple((item.type_str, frozenset(item.types), item.is_homogeneous) for item in side)
+    if schema is None:
+        return None
+    inputs, outputs = (
+        tuple(Parameter(item.type_str, frozenset(item.types), item.is_homogeneous) for item in side)
         for side in (schema.inputs, schema.outputs)
     )
+    return inputs, outputs
