@@ -20,7 +20,7 @@ class IfAttributes(NodeRule):
     title = "If with other than two attributes"
     severity = Severity.ERROR
     citation = "hicann/ge: parser/parser/onnx/subgraph_adapter/if_subgraph_adapter.cc"
-    covers = ("If/1",)
+    covers = ("If/1", "C2")
     op_types = ("If",)
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:

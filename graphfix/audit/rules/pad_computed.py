@@ -23,7 +23,7 @@ class PadComputed(NodeRule):
     severity = Severity.DYNAMIC
     evidence = Evidence.INFERENCE
     citation = "hicann/ops-math: pad_onnx_plugin.cpp; canndev 2022-06-30: const2attr_fusion_pass.cc"
-    covers = ("Pad/1",)
+    covers = ("Pad/1", "G4")
     op_types = ("Pad",)
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ class ResizeComputed(NodeRule):
     severity = Severity.DYNAMIC
     evidence = Evidence.DOC
     citation = "documentation of ONNX operators, page 09_0131"
-    covers = ("Resize/4",)
+    covers = ("Resize/4", "G4")
     op_types = ("Resize",)
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ class SliceComputed(NodeRule):
     title = "computed bounds of Slice"
     severity = Severity.SLOW
     citation = "canndev 2022-06-30: const2attr_fusion_pass.cc, aicpu/op_info_cfg"
-    covers = ("Slice/1",)
+    covers = ("Slice/1", "G4")
     op_types = ("Slice",)
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ class TopKAiCpu(NodeRule):
     title = "TopK with computed k or of integers"
     severity = Severity.SLOW
     citation = "canndev 2022-06-30: tbe/op_info_cfg/ai_core (TopKD), const2attr_fusion_pass.cc"
-    covers = ("TopK/1",)
+    covers = ("TopK/1", "G4")
     op_types = ("TopK",)
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
