@@ -4,29 +4,43 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from graphfix.metrics.answers import Answers, answers
+from graphfix.metrics.coco import Coco, CocoKind, coco_precision
 from graphfix.metrics.cosine import Cosine, cosine_similarity
 from graphfix.metrics.decode import best_class, class_map, ctc_greedy
 from graphfix.metrics.error_rate import ErrorRate, error_rates
 from graphfix.metrics.image_quality import ImageQuality, image_quality
+from graphfix.metrics.labels import read_json
 from graphfix.metrics.metric import Files, Metric
 from graphfix.metrics.outputs import Layout, find_outputs, parse_dtype, parse_shape, read_output
 from graphfix.metrics.recognition import Recognition, text_recognition
 from graphfix.metrics.reference import Judgement, Reference, judge, parse_reference
+from graphfix.metrics.reid import Identity, Reid, read_identities, reid
 from graphfix.metrics.sample import Sample
 from graphfix.metrics.score import Figure, Score, Unit
 from graphfix.metrics.segmentation import Segmentation, segmentation
+from graphfix.metrics.text_detection import (
+    Region,
+    TextDetection,
+    read_icdar_regions,
+    text_detection,
+)
 from graphfix.metrics.top_k import TopK, top_k
+from graphfix.metrics.voc import Detection, Truth, Voc, read_voc_objects, voc_precision
 
 METRICS: Mapping[str, type[Metric]] = MappingProxyType(
     {
         metric.name: metric
         for metric in (
+            Coco,
             Cosine,
+            TextDetection,
             Segmentation,
             ImageQuality,
             Recognition,
+            Reid,
             Answers,
             TopK,
+            Voc,
             ErrorRate,
         )
     }
@@ -35,18 +49,24 @@ METRICS: Mapping[str, type[Metric]] = MappingProxyType(
 
 __all__ = [
     "METRICS",
+    "CocoKind",
+    "Detection",
     "Figure",
     "Files",
+    "Identity",
     "Judgement",
     "Layout",
     "Metric",
     "Reference",
+    "Region",
     "Sample",
     "Score",
+    "Truth",
     "Unit",
     "answers",
     "best_class",
     "class_map",
+    "coco_precision",
     "cosine_similarity",
     "ctc_greedy",
     "error_rates",
@@ -56,8 +76,15 @@ __all__ = [
     "parse_dtype",
     "parse_reference",
     "parse_shape",
+    "read_icdar_regions",
+    "read_identities",
+    "read_json",
     "read_output",
+    "read_voc_objects",
+    "reid",
     "segmentation",
+    "text_detection",
     "text_recognition",
     "top_k",
+    "voc_precision",
 ]

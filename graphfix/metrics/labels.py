@@ -79,7 +79,7 @@ def read_classes(path: Path) -> Mapping[str, int]:
         name, _, number = line.strip().rpartition("\t" if "\t" in line else " ")
         if not name or not number.isdecimal():
             raise UsageError(f"{where}: write NAME CLASS, such as img_1.jpg 65")
-        _put(classes, name, int(number), where)
+        put(classes, name, int(number), where)
     return classes
 
 
@@ -102,7 +102,7 @@ def read_texts(path: Path) -> Mapping[str, str]:
             name, text = quoted["name"], quoted["text"].replace('\\"', '"')
         else:
             name, _, text = line.partition("\t" if "\t" in line else " ")
-        _put(texts, name.strip(), text.strip(), where)
+        put(texts, name.strip(), text.strip(), where)
     return texts
 
 
@@ -127,7 +127,12 @@ def _read_lmdb(folder: Path) -> Mapping[str, str]:
         raise UsageError(f"{folder}: is no readable LMDB of texts: {error}") from error
 
 
-def _put(found: dict[str, T], name: str, value: T, where: str) -> None:
+def put(found: dict[str, T], name: str, value: T, where: str) -> None:
+    """Add what belongs to ``name``, which stands at ``where``.
+
+    Raises:
+        UsageError: the name has something already.
+    """
     if name in found:
         raise UsageError(f"{where}: {name} has a label already; remove one of the two")
     found[name] = value
@@ -147,7 +152,7 @@ def join(outputs: Mapping[str, T], labels: Mapping[str, U], source: Path) -> Seq
     taken: dict[str, str] = {}
     missing: list[str] = []
     for label, truth in labels.items():
-        name = _stem_of(label, outputs)
+        name = find_partner(label, outputs)
         if name is None:
             missing.append(label)
             continue
@@ -172,7 +177,8 @@ def join(outputs: Mapping[str, T], labels: Mapping[str, U], source: Path) -> Seq
     return pairs
 
 
-def _stem_of(label: str, outputs: Mapping[str, object]) -> str | None:
+def find_partner(label: str, outputs: Mapping[str, object]) -> str | None:
+    """The output that belongs to a label, by the rules of :func:`join`."""
     base = re.split(r"[/\\]", label)[-1]
     for name in (label, base, base.rpartition(".")[0], base.partition(".")[0]):
         if name in outputs:

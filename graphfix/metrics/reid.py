@@ -1,0 +1,178 @@
+"""Re-identification of persons: whether the same person is found in other cameras' images."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graphfix.contract import Array
+from graphfix.errors import UsageError
+from graphfix.metrics.labels import find_partner, numbered_lines, put
+from graphfix.metrics.metric import Files, Metric, arrays
+from graphfix.metrics.outputs import find_outputs
+from graphfix.metrics.sample import Sample, some
+from graphfix.metrics.score import Figure, Score
+
+JUNK = -1
+"""The person of an image that is left out, as in Market-1501; 0 are people nobody asks for."""
+_BLOCK = 64
+"""Queries whose distances are in memory at a time."""
+_MARKET = re.compile(r"(?P<person>-1|\d+)_c(?P<camera>\d+)")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who is in an image, which camera made it, and whether it is asked for or searched in."""
+
+    person: int
+    camera: int
+    query: bool
+
+
+def reid(samples: Iterable[Sample[Array, Identity]], *, normalize: bool = True) -> Score:
+    """``mAP`` and ``rank-1``, ``rank-5``, ``rank-10`` of all queries against the gallery.
+
+    An output is the feature vector of one image, of any shape and float type; ``normalize`` divides
+    it by its length. For every query the gallery is ordered by Euclidean distance, equal ones in
+    the order given, without junk and without images of the same person by the same camera:
+    Zheng et al., Scalable Person Re-identification (2015), section 5.1. AP is the mean of the
+    precisions at the places of the right images. Queries that have none are left out; those whose
+    features are NaN find nothing.
+
+    Raises:
+        UsageError: sizes differ, or there is no query, no gallery or nothing to find.
+    """
+    queries: list[tuple[Array, Identity]] = []
+    gallery: list[tuple[Array, Identity]] = []
+    size = None
+    for sample in some(samples):
+        vector = sample.output.reshape(-1).astype(np.float32)
+        size = vector.size if size is None else size
+        if vector.size != size:
+            raise UsageError(f"sample {sample.name}: {vector.size} features, others have {size}")
+        if sample.truth.person != JUNK:
+            (queries if sample.truth.query else gallery).append((vector, sample.truth))
+    if not queries or not gallery:
+        raise UsageError(f"there are {len(queries)} queries and {len(gallery)} images to search in")
+    places = [
+        _places(row, query, gallery_truth)
+        for block, truths, gallery_truth in _distances(queries, gallery, normalize)
+        for row, query in zip(block, truths, strict=True)
+    ]
+    judged = [item for item in places if item is not None]
+    if not judged:
+        raise UsageError("no query has an image to find; check persons and cameras")
+    return _score(judged, len(places) - len(judged))
+
+
+@dataclass(frozen=True)
+class _Gallery:
+    persons: Array
+    cameras: Array
+
+
+def _distances(
+    queries: list[tuple[Array, Identity]], gallery: list[tuple[Array, Identity]], normalize: bool
+) -> Iterable[tuple[Array, list[Identity], _Gallery]]:
+    """Squared distances ``[queries, gallery]`` less that of the query itself, block by block."""
+    searched = _matrix([vector for vector, _ in gallery], normalize)
+    truth = _Gallery(
+        np.array([item.person for _, item in gallery]),
+        np.array([item.camera for _, item in gallery]),
+    )
+    lengths = np.einsum("ij,ij->i", searched, searched)
+    for start in range(0, len(queries), _BLOCK):
+        block = queries[start : start + _BLOCK]
+        asked = _matrix([vector for vector, _ in block], normalize)
+        yield lengths - 2 * asked @ searched.T, [item for _, item in block], truth
+
+
+def _matrix(vectors: list[Array], normalize: bool) -> Array:
+    matrix = np.stack(vectors)
+    if normalize:
+        lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+        matrix = matrix / np.where(lengths == 0, 1, lengths)
+    return matrix
+
+
+def _places(distances: Array, query: Identity, gallery: _Gallery) -> Array | None:
+    """Places of the right images, from 0; none when the query is NaN, ``None`` without any."""
+    same = gallery.persons == query.person
+    kept = ~(same & (gallery.cameras == query.camera))
+    if not same[kept].any():
+        return None
+    if np.isnan(distances).all():
+        return np.zeros(0, np.int64)
+    order = np.argsort(distances[kept], kind="stable")
+    return np.flatnonzero(same[kept][order])
+
+
+def _score(places: list[Array], skipped: int) -> Score:
+    precisions = [
+        float(np.mean(np.arange(1, item.size + 1) / (item + 1))) if item.size else 0.0
+        for item in places
+    ]
+    first = np.array([item[0] if item.size else np.inf for item in places])
+    figures = (
+        Figure("mAP", float(np.mean(precisions))),
+        *(Figure(f"rank-{k}", float(np.mean(first < k))) for k in (1, 5, 10)),
+    )
+    notes = (f"{skipped} queries have nothing to find and are left out",) if skipped else ()
+    return Score(figures, len(places), "queries", notes)
+
+
+def read_identities(path: Path) -> Mapping[str, Identity]:
+    """Who is in each image: from lines, or from the names in the folders of Market-1501.
+
+    A line is ``NAME PERSON CAMERA query`` or ``… gallery``. The folders are ``query`` and
+    ``bounding_box_test``, with names such as ``0002_c1s1_000451_03.jpg``.
+
+    Raises:
+        UsageError: it cannot be read, has another form, or a name comes twice.
+    """
+    found: dict[str, Identity] = {}
+    if path.is_dir():
+        for folder, query in (("query", True), ("bounding_box_test", False)):
+            if not (path / folder).is_dir():
+                raise UsageError(f"{path}: has no folder {folder}, as Market-1501 has")
+            for file in sorted((path / folder).glob("*.jpg")):
+                name = _MARKET.match(file.name)
+                if name is None:
+                    raise UsageError(f"{file}: has no name of the form 0002_c1s1_000451_03.jpg")
+                truth = Identity(int(name["person"]), int(name["camera"]), query)
+                put(found, file.name, truth, str(file))
+        return found
+    for where, line in numbered_lines(path):
+        words = line.split()
+        try:
+            image, person, camera, part = words
+            truth = Identity(int(person), int(camera), {"query": True, "gallery": False}[part])
+        except (ValueError, KeyError) as error:
+            raise UsageError(f"{where}: write NAME PERSON CAMERA query (or gallery)") from error
+        put(found, image, truth, where)
+    return found
+
+
+@dataclass(frozen=True)
+class Reid(Metric):
+    """Mean average precision and rank of re-identification, as on Market-1501."""
+
+    name = "reid"
+    outputs = "folder of arrays: one vector of features"
+    labels = "text file with lines NAME PERSON CAMERA query|gallery, or folder of Market-1501"
+
+    normalize: bool = True
+    """Whether features are divided by their length."""
+
+    def evaluate(self, files: Files) -> Score:
+        """See :func:`reid`."""
+        outputs = find_outputs(files.outputs, files.layout.index)
+        truths = {
+            name: truth
+            for name, truth in read_identities(files.labels).items()
+            # Junk is not run by everybody, as it does not count.
+            if truth.person != JUNK or find_partner(name, outputs) is not None
+        }
+        return reid(arrays(files, truths), normalize=self.normalize)
