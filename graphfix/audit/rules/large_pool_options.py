@@ -26,7 +26,7 @@ class LargePoolOptions(NodeRule):
     title = "options of large pools"
     severity = Severity.WRONG
     citation = "hicann/ops-nn: max_pool_onnx_plugin.cpp; canndev 2022-06-30: average_pool_plugin.cc"
-    covers = ("MaxPool/4",)
+    covers = ("MaxPool/4", "AveragePool/5")
     op_types = ("MaxPool", "AveragePool")
 
     def applies(self, profile: Profile) -> bool:

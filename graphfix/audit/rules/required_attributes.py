@@ -9,6 +9,9 @@ from graphfix.finding import Finding, Severity
 
 _NEEDED: Final = {
     "AveragePool": ("ops-nn", "kernel_shape"),
+    "BatchMultiClassNMS": (
+        "ops-cv", "score_threshold", "iou_threshold", "max_size_per_class", "max_total_size",
+    ),
     "Cast": ("ops-math", "to"),
     "Concat": ("ops-math", "axis"),
     "ConvTranspose": ("ops-nn", "kernel_shape"),
@@ -19,7 +22,7 @@ _NEEDED: Final = {
     "MaxUnpool": ("ops-nn", "kernel_shape"),
     "NPURoiAlign": ("ops-cv", "spatial_scale", "pooled_height", "pooled_width"),
     "SpaceToDepth": ("ops-math", "blocksize"),
-}
+}  # fmt: skip
 """Operator, to the repository of its plugin and the attributes that the plugin insists on."""
 _AXES_ARE_AN_INPUT: Final = 13
 
@@ -39,6 +42,7 @@ class RequiredAttributes(Rule):
     covers = (
         "Einsum/1", "ConvTranspose/1", "AveragePool/1", "MaxPool/2", "MaxUnpool/1", "Squeeze/1",
         "Concat/1", "NPURoiAlign/1", "LRN/1", "Cast/1", "DepthToSpace/1", "SpaceToDepth/1",
+        "BatchMultiClassNMS/1",
     )  # fmt: skip
 
     def check(self, view: View) -> Iterator[Finding]:

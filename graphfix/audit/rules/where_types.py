@@ -1,0 +1,46 @@
+"""GF339: Where of types that the AI Core does not take."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import onnx_ir as ir
+
+from graphfix.audit.rule import NodeRule
+from graphfix.audit.view import View
+from graphfix.finding import Finding, Severity
+from graphfix.target import Evidence
+
+_TAKEN: Final = (
+    ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.UINT8, ir.DataType.INT8, ir.DataType.INT32,
+)  # fmt: skip
+_REMEDY: Final = {ir.DataType.INT64: "int64-to-int32", ir.DataType.DOUBLE: "double-to-float"}
+
+
+class WhereTypes(NodeRule):
+    """A Where chooses between int64, bool or other elements that the AI Core does not take.
+
+    ATC maps it to SelectV2, whose documented types are float16, float32, uint8, int8 and int32;
+    others run on the AI CPU. Cast both branches to int32, and the result back.
+    """
+
+    id = "GF339"
+    title = "types of Where"
+    severity = Severity.SLOW
+    evidence = Evidence.DOC
+    citation = "documentation of ATC: ONNX operator Where"
+    covers = ("Where/1",)
+    op_types = ("Where",)
+
+    def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
+        """By the type of the branches; not where both are constants of the model."""
+        branches = [view.input(node, index) for index in (1, 2)]
+        dtypes = [value.dtype for value in branches if value is not None and value.dtype]
+        if not dtypes or dtypes[0] in _TAKEN:
+            return
+        remedy = _REMEDY.get(dtypes[0])
+        yield self.finding(
+            f"chooses between elements of {dtypes[0].name.lower()}, not on the AI Core",
+            view.label(node),
+            remedy=remedy,
+            advice="" if remedy else "cast the branches to int32 and the result back",
+        )
