@@ -11,6 +11,7 @@ import pytest
 from graphfix.errors import ModelError, UsageError
 from graphfix.metrics import CocoKind, Files, coco_precision
 from graphfix.metrics.coco import Coco
+from graphfix.metrics.library import library
 
 Document = dict[str, Any]
 
@@ -100,7 +101,7 @@ def test_nothing_is_printed_and_nothing_given_is_changed(
 
 def test_masks() -> None:
     """The upper 60 rows of a mask of 100."""
-    from pycocotools import mask
+    mask = library("pycocotools.mask")
 
     def rle(rows: int) -> Document:
         array = np.zeros((480, 640), np.uint8, order="F")
