@@ -61,19 +61,34 @@ def computed(value: ir.Value | None) -> bool:
 
 def from_shapes(value: ir.Value) -> bool:
     """Whether a value depends on shapes and constants alone; ``False`` when it takes too long."""
-    pending, seen = [value], {value}
+    return _measured(value) is not None
+
+
+def foldable(value: ir.Value) -> bool:
+    """Whether a value depends on shapes alone that have known sizes: it may become a constant."""
+    measured = _measured(value)
+    return measured is not None and all(
+        each.shape is not None and any(isinstance(dim, int) for dim in each.shape)
+        for each in measured
+    )
+
+
+def _measured(value: ir.Value) -> list[ir.Value] | None:
+    """The values whose shapes a value depends on; ``None`` when it depends on more than shapes."""
+    pending, seen, found = [value], {value}, []
     while pending:
         producer = pending.pop().producer()
         if producer is None or len(seen) > _LOOK_BACK:
-            return False
+            return None
+        needed = [each for each in producer.inputs if each is not None and computed(each)]
         if producer.op_type in ("Shape", "Size"):
+            found += needed
             continue
         if not producer.inputs or any(map(subgraphs_of, producer.attributes.values())):
-            return False  # random numbers; branches, which may read anything
-        needed = {each for each in producer.inputs if each is not None and computed(each)} - seen
-        pending += needed
-        seen |= needed
-    return True
+            return None  # random numbers; branches, which may read anything
+        pending += set(needed) - seen
+        seen.update(needed)
+    return found
 
 
 def opens_shape(node: ir.Node, value: ir.Value | None, view: View) -> bool:

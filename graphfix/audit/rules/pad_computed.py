@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import from_shapes, opens_shape
+from graphfix.audit.reading import foldable, opens_shape
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -30,7 +30,7 @@ class PadComputed(NodeRule):
         """The input is computed, and the shape of the output not known."""
         pads = view.input(node, 1)
         if pads is not None and opens_shape(node, pads, view):
-            folds = from_shapes(pads)
+            folds = foldable(pads)
             yield self.finding(
                 f"computes its pads ({pads.name}) while the model runs",
                 view.label(node),

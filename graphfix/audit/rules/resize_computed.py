@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import opens_shape
+from graphfix.audit.reading import from_shapes, opens_shape
 from graphfix.audit.resizing import inputs_of
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
@@ -32,9 +32,11 @@ class ResizeComputed(NodeRule):
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """One of the two is there and no constant."""
         for name, value in zip(("scales", "sizes"), inputs_of(node, view), strict=True):
-            if opens_shape(node, value, view):
+            if value is not None and opens_shape(node, value, view):
+                by_shapes = from_shapes(value)
                 yield self.finding(
                     f"has computed {name}: the size of its output is not static",
                     view.label(node),
-                    remedy="resize-scales",
+                    remedy="resize-scales" if by_shapes else None,
+                    advice="" if by_shapes else f"make the {name} a constant",
                 )

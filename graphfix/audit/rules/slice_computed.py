@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import computed, from_shapes, opens_shape
+from graphfix.audit.reading import computed, foldable, from_shapes, opens_shape
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -35,7 +35,7 @@ class SliceComputed(NodeRule):
         given = [(name, view.input(node, i)) for i, name in enumerate(_NAMES, start=1)]
         found = [(name, v) for name, v in given if v is not None and opens_shape(node, v, view)]
         if found:
-            folds = all(from_shapes(value) for _, value in found)
+            folds = all(foldable(value) for _, value in found)
             yield self.finding(
                 f"computes its {' and '.join(name for name, _ in found)} while the model runs",
                 view.label(node),
