@@ -1,4 +1,4 @@
-"""GF312: AveragePool over three dims with auto_pad."""
+"""GF312: average pools over three dims with auto_pad."""
 
 from collections.abc import Iterator
 
@@ -11,18 +11,18 @@ from graphfix.finding import Finding, Severity
 
 
 class AveragePoolAutoPad(NodeRule):
-    """An AveragePool over three dims pads by ``auto_pad``.
+    """An AveragePool or LpPool over three dims pads by ``auto_pad``.
 
-    ATC maps it to AvgPool3D, to which the plugin gives ``pads`` and not ``auto_pad``: nothing is
+    ATC makes it of AvgPool3D, to which the plugin gives ``pads`` and not ``auto_pad``: nothing is
     padded and the output is smaller. ``conv-attrs`` writes ``pads``. VALID pads nothing anyway.
     """
 
     id = "GF312"
-    title = "auto_pad of an AveragePool over three dims"
+    title = "auto_pad over three dims"
     severity = Severity.WRONG
-    citation = "hicann/ops-nn: average_pool_onnx_plugin.cpp"
+    citation = "hicann/ops-nn: average_pool, lppool _onnx_plugin.cpp"
     covers = ("AveragePool/4",)
-    op_types = ("AveragePool",)
+    op_types = ("AveragePool", "LpPool")
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """SAME in either form, unless it is known to pad nothing."""

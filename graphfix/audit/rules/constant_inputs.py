@@ -5,7 +5,7 @@ from typing import Final
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import computed
+from graphfix.audit.reading import computed, foldable, opens_shape
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -21,13 +21,12 @@ _INPUTS: Final = {
     "OneHot": {1: "the depth"},
     "Range": {0: "the start", 1: "the limit", 2: "the step"},
     "Reshape": {1: "the shape"},
+    "Split": {1: "the sizes"},
     "Squeeze": {1: "the axes"},
     "Tile": {1: "the repeats"},
     "Unsqueeze": {1: "the axes"},
     **{reduction: {1: "the axes"} for reduction in _REDUCTIONS},
 }
-_LIMIT: Final = 64
-"""How many nodes are looked at behind an input."""
 
 
 class ConstantInputs(NodeRule):
@@ -56,35 +55,14 @@ class ConstantInputs(NodeRule):
         slow = node.op_type == "CumSum"
         for index, what in _INPUTS[node.op_type].items():
             value = view.input(node, index)
-            if value is None or not computed(value) or (not slow and _harmless(node, value, view)):
+            if value is None or not (computed(value) if slow else opens_shape(node, value, view)):
                 continue
-            by_shapes = _from_shapes(value)
+            folds = foldable(value)
             yield self.finding(
                 f"computes {what} ({value.name}) while the model runs",
                 view.label(node),
-                remedy="fold-shapes" if by_shapes else None,
-                advice="" if by_shapes else "make it a constant, or fix what it depends on",
+                remedy="fold-shapes" if folds else None,
+                advice="" if folds else "make it a constant, or fix what it depends on",
                 severity=Severity.SLOW if slow else None,
             )
             return
-
-
-def _harmless(node: ir.Node, value: ir.Value, view: View) -> bool:
-    """Whether the shape of the result follows from the model all the same: ATC folds that."""
-    known = view.shape(node.outputs[0])
-    return known is not None and None not in known and _from_shapes(value)
-
-
-def _from_shapes(value: ir.Value) -> bool:
-    """Whether a value depends on shapes and constants alone; ``False`` when it takes too long."""
-    pending, seen = [value], {value}
-    while pending:
-        producer = pending.pop().producer()
-        if producer is None or len(seen) > _LIMIT:
-            return False
-        if producer.op_type in ("Shape", "Size"):
-            continue
-        needed = {each for each in producer.inputs if each is not None and computed(each)}
-        pending += needed - seen
-        seen |= needed
-    return True

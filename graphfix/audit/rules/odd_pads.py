@@ -20,9 +20,11 @@ class OddPads(NodeRule):
     id = "GF305"
     title = "pads of odd length"
     severity = Severity.ERROR
-    citation = "hicann/ops-nn: conv, conv_transpose, average_pool, max_pool _onnx_plugin.cpp"
+    citation = (
+        "hicann/ops-nn: conv, conv_transpose, average_pool, lppool, max_pool _onnx_plugin.cpp"
+    )
     covers = ("Conv/1", "ConvTranspose/1", "AveragePool/1")
-    op_types = ("Conv", "ConvTranspose", "AveragePool", "MaxPool")
+    op_types = ("Conv", "ConvTranspose", "AveragePool", "LpPool", "MaxPool")
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """The count is odd."""

@@ -18,6 +18,7 @@ _NEEDED: Final = {
     "DepthToSpace": ("ops-math", "blocksize"),
     "Einsum": ("ops-math", "equation"),
     "LRN": ("ops-nn", "size"),
+    "LpPool": ("ops-nn", "kernel_shape"),
     "MaxPool": ("ops-nn", "kernel_shape"),
     "MaxUnpool": ("ops-nn", "kernel_shape"),
     "NPURoiAlign": ("ops-cv", "spatial_scale", "pooled_height", "pooled_width"),

@@ -21,16 +21,16 @@ class SameLower(NodeRule):
     id = "GF311"
     title = "SAME_LOWER of a pool"
     severity = Severity.WRONG
-    citation = "hicann/ops-nn: average_pool, max_pool _onnx_plugin.cpp"
+    citation = "hicann/ops-nn: average_pool, lppool, max_pool _onnx_plugin.cpp"
     covers = ("AveragePool/2", "MaxPool/5")
-    op_types = ("AveragePool", "MaxPool")
+    op_types = ("AveragePool", "LpPool", "MaxPool")
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
-        """Where a padding is odd; AveragePool over three dims reads no auto_pad at all."""
+        """Where a padding is odd; over three dims only MaxPool reads auto_pad at all."""
         found = window(node, view)
         if found is None or found.auto_pad != "SAME_LOWER":
             return
-        if node.op_type == "AveragePool" and len(found.kernel) == 3:
+        if node.op_type != "MaxPool" and len(found.kernel) == 3:
             return
         padding = found.same_padding()
         if any(total is not None and total % 2 for total in padding):

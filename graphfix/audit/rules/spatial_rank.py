@@ -11,7 +11,7 @@ from graphfix.finding import Finding, Severity
 
 
 class SpatialRank(NodeRule):
-    """A Conv, AveragePool or MaxPool slides over more than three dims.
+    """A Conv or a pool slides over more than three dims.
 
     ATC has them over one, two and three, and fails for others. Moving dims into the batch with
     Reshape and Transpose, or several smaller convolutions that are summed up, do the same.
@@ -20,9 +20,9 @@ class SpatialRank(NodeRule):
     id = "GF306"
     title = "more than three spatial dims"
     severity = Severity.ERROR
-    citation = "hicann/ops-nn: conv, average_pool, max_pool _onnx_plugin.cpp"
+    citation = "hicann/ops-nn: conv, average_pool, lppool, max_pool _onnx_plugin.cpp"
     covers = ("Conv/1", "AveragePool/1", "MaxPool/2")
-    op_types = ("Conv", "AveragePool", "MaxPool")
+    op_types = ("Conv", "AveragePool", "LpPool", "MaxPool")
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """By the length of ``kernel_shape``, or the rank of a Conv's weight."""
