@@ -42,7 +42,7 @@ def test_pictures_take_the_place_of_made_up_feeds(model: Path, tmp_path: Path) -
     assert report["settings"]["adapter"] == "pictures"
     feeds = report["final"]["feeds"]
     assert len(feeds) == 8, "a few are enough"
-    assert feeds[0] == f"{folder} (adapter pictures, sample 0)"
+    assert feeds[0] == f"{folder} (adapter pictures, sample 00)"
 
 
 def test_an_unknown_adapter_is_refused_with_the_known_ones(model: Path, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def load_data(
 
 def _adapted(path: Path, inputs: Sequence[ModelInput], adapter: Adapter) -> tuple[FeedSet, ...]:
     try:
-        taken = [dict(sample) for sample in islice(adapter.samples(path), MAX_SAMPLES)]
+        taken = list(islice(adapter.samples(path), MAX_SAMPLES))
     except GraphfixError:
         raise
     except Exception as error:
@@ -72,14 +72,14 @@ def _adapted(path: Path, inputs: Sequence[ModelInput], adapter: Adapter) -> tupl
         raise UsageError(f"{path}: adapter {adapter.name!r} finds no sample in it")
     by_name = {item.spec.name: item for item in inputs}
     found = []
-    for number, sample in enumerate(taken):
-        where = Path(f"{path} (adapter {adapter.name}, sample {number})")
-        if unknown := sorted(set(sample) - set(by_name)):
+    for sample in taken:
+        where = Path(f"{path} (adapter {adapter.name}, sample {sample.name})")
+        if unknown := sorted(set(sample.inputs) - set(by_name)):
             names = ", ".join(by_name) or "none"
             raise UsageError(f"{where}: {unknown[0]!r} is not an input; inputs: {names}")
         feed = {
             name: _fit(np.asarray(array), by_name[name], f"{where}: {name!r}")
-            for name, array in sample.items()
+            for name, array in sample.inputs.items()
         }
         found.append(_complete(where, feed, inputs))
     return tuple(found)

@@ -1,13 +1,12 @@
 """Pictures in a folder as the input of a model: an adapter as small as one can be."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from graphfix.adapter import Adapter
-from graphfix.contract import Array
+from graphfix.adapter import Adapter, Sample
 
 
 class Pictures(Adapter):
@@ -15,8 +14,8 @@ class Pictures(Adapter):
 
     name = "pictures"
 
-    def samples(self, folder: Path) -> Iterator[Mapping[str, Array]]:
+    def samples(self, data: Path) -> Iterator[Sample]:
         """The pictures in the order of their names."""
-        for path in sorted(folder.glob("*.png")):
+        for path in sorted(data.glob("*.png")):
             pixels = np.asarray(Image.open(path).convert("RGB"), np.float32) / 127.5 - 1
-            yield {"x": pixels.transpose(2, 0, 1)[None]}
+            yield Sample(path.stem, {"x": pixels.transpose(2, 0, 1)[None]})
