@@ -21,8 +21,8 @@ class Export:
 
     The script imports nothing of graphfix, so that old frameworks can have an old Python. It is
     called with ``--output FILE --seed N``, then ``--random-weights`` or ``--checkpoint FILE``, then
-    ``--upstream FOLDER`` if the user has given one, then ``--NAME VALUE`` for each option. It writes
-    the model, prints what a user should know, and exits with 0.
+    ``--upstream FOLDER`` if the user has given one, then ``--NAME VALUE`` for each option. It
+    writes the model, prints what a user should know, and exits with 0.
     """
 
     script: str
