@@ -1,6 +1,8 @@
 """``graphfix evaluate``: figures, verdicts, exit codes."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,73 @@ def test_wrong_usage_is_one_message_and_exit_2(
     assert result.err.startswith("error: ")
     assert "Traceback" not in result.err
     assert message is None or result.err == message
+
+
+def test_a_library_that_is_missing_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_there(name: str) -> None:
+        package = name.partition(".")[0]
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    monkeypatch.setattr("importlib.import_module", not_there)
+    labels = folder / "labels.txt"
+    result = run("evaluate", labels, "--metric", "wer", "--labels", labels)
+
+    assert result.code == 2
+    assert result.err == (
+        "error: this metric needs rapidfuzz, which is not installed; "
+        "run pip install 'graphfix[metrics]'\n"
+    )
+
+
+def test_options_of_arrays_are_refused_by_metrics_of_texts(folder: Path) -> None:
+    result = evaluate(folder, "--shape", "3", metric="wer")
+
+    assert result.code == 2
+    assert result.err == (
+        "error: --output, --dtype and --shape are for folders of arrays; wer reads a text file "
+        "with lines NAME<tab>TEXT or NAME TEXT\n"
+    )
+
+
+def test_a_metric_without_its_required_option_says_so(folder: Path) -> None:
+    result = evaluate(folder, metric="miou")
+
+    assert result.code == 2
+    assert result.err.startswith("error: miou: option 'classes' is required, e.g. miou{classes=")
+
+
+def test_a_figure_that_is_nan_fails_and_is_text_in_json(folder: Path) -> None:
+    for path in (folder / "out").iterdir():
+        np.full(3, np.nan, np.float32).tofile(path)
+    options = ("--labels", folder / "out", "--reference", "0.9", "--json")
+    result = run("evaluate", folder / "out", "--metric", "cosine", *options)
+
+    assert result.code == 1
+    assert json.loads(result.out)["figures"][0] == {
+        "name": "cosine",
+        "value": "nan",
+        "unit": "of 1",
+    }
+
+
+GUIDE = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_has_every_metric() -> None:
+    assert re.findall(r"^\| `([a-z-]+)` \|", GUIDE, re.MULTILINE) == list(METRICS)
+
+
+def test_the_example_of_the_guide_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, in_python = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+    first, second = re.findall(
+        r"^```\n\$ graphfix (.*?)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE
+    )
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "metrics.md", "exec"), {})
+    exec(compile(in_python, "metrics.md", "exec"), {})
+    for (command, shown), exit_code in ((first, 0), (second, 1)):
+        result = run(*shlex.split(command))
+        assert (result.out + result.err, result.code) == (shown, exit_code)
 
 
 def test_nothing_given_says_what_is_needed() -> None:

@@ -1,10 +1,11 @@
 """Compute a metric from a model's outputs and the labels, and judge it."""
 
+import contextlib
 import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from graphfix import __version__
@@ -102,7 +103,7 @@ def evaluate(request: EvaluateRequest) -> EvaluateReport:
         request.metric,
         score,
         judge(score, reference) if reference else None,
-        {"graphfix": __version__, **{name: version(name) for name in ("numpy", *metric.libraries)}},
+        _versions(("numpy", *metric.libraries)),
     )
 
 
@@ -118,6 +119,15 @@ def list_metrics() -> Sequence[MetricEntry]:
         )
         for name, cls in METRICS.items()
     ]
+
+
+def _versions(distributions: Sequence[str]) -> Mapping[str, str]:
+    found = {"graphfix": __version__}
+    for name in distributions:
+        # A metric may not have needed all of its libraries for these files.
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _layout(request: EvaluateRequest, metric: Metric) -> Layout:
