@@ -150,8 +150,9 @@ def _arrays(engine: Engine, shapes: Sequence[Shape], files: Sequence[str]) -> li
             continue
         if not files[index].endswith(".bin"):
             raise InferError(f"{files[index]}: msame reads .bin files only")
+        data = read_sample(files[index])
         try:
-            arrays.append(as_input(read_sample(files[index]), desc, shape))
+            arrays.append(as_input(data, desc, shape))
         except InferError as error:
             raise InferError(f"{files[index]}: {error}") from error
     return arrays

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from graphfix.errors import GraphfixError
+from graphfix.infer.doubts import file_doubts
 from graphfix.infer.engine import Engine
 from graphfix.infer.errors import InferError
 from graphfix.infer.gears import parse_dims
 from graphfix.infer.options import Contract, Options, RunMode
 from graphfix.infer.ranges import expand
 from graphfix.infer.result import RULE, Listener, Result
-from graphfix.infer.samples import doubts, list_files
+from graphfix.infer.samples import list_files
 from graphfix.infer.samples_run import Run
 
 
@@ -120,7 +121,7 @@ def _files(engine: Engine, options: Options, listener: Listener) -> tuple[tuple[
         for file in lists[0]:
             if file.lower().endswith(".npy"):
                 raise InferError(f"{file}: --run_mode files takes .bin only; leave the option out")
-    for doubt in doubts(options.inputs, lists, whole_stem=options.pipeline):
+    for doubt in file_doubts(options.inputs, lists, whole_stem=options.pipeline):
         listener.warning(doubt)
     if options.output is None:
         listener.warning("nothing is saved; name a folder with --output")

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +11,7 @@ import numpy as np
 from graphfix.infer.errors import InferError
 from graphfix.infer.tensors import Array, TensorDesc
 
-_SUFFIXES: Final = (".npy", ".NPY", ".bin", ".BIN")
+SAMPLE_SUFFIXES: Final = (".npy", ".NPY", ".bin", ".BIN")
 """Of files in a folder that are samples."""
 
 PURE: Final = "pure_infer_data"
@@ -143,63 +142,6 @@ def read_sample(file: str) -> Array:
     return array
 
 
-def doubts(
-    entries: Sequence[str], lists: Sequence[Sequence[str]], *, whole_stem: bool = False
-) -> list[str]:
-    """What ais_bench does silently with these files and a user may not want.
-
-    ``whole_stem`` when outputs are named after the whole stem, not up to its first dot.
-    """
-    found = []
-    stems = Counter(sample_stem(file, whole=whole_stem) for file in lists[0])
-    if doubled := {stem: count for stem, count in stems.items() if count > 1}:
-        stem, count = next(iter(doubled.items()))
-        found.append(
-            f"{sum(doubled.values())} files share {len(doubled)} output name(s), so that the last "
-            f"one stays: {count} write {stem}_0 (a name counts up to its first dot); rename them"
-        )
-    used = len(lists) * len(lists[0])
-    given = sum(map(len, lists))
-    if os.path.isfile(entries[0]):
-        given = len(entries)
-    if given > used:
-        found.append(
-            f"{given - used} of {given} files are left out: there are {len(lists[0])} for the "
-            f"first of {len(lists)} inputs"
-        )
-    for files in lists[1:]:
-        found += _strange_pairs(lists[0], files)
-    for folder in filter(os.path.isdir, entries):
-        others = [name for name in os.listdir(folder) if not name.endswith(_SUFFIXES)]
-        if others:
-            found.append(
-                f"{folder}: {len(others)} name(s) such as {min(others)} are left out; samples end "
-                "in .bin or .npy"
-            )
-    return found
-
-
-def dtype_doubts(data: Array, file: str, desc: TensorDesc) -> str | None:
-    """Say when the bytes of a sample look like numbers of another type than the input's."""
-    takes = f"input {desc.name!r} takes {desc.datatype.name}"
-    if file.lower().endswith(".npy"):
-        if data.dtype == desc.datatype:
-            return None
-        return (
-            f"{file} holds {data.dtype.name}, {takes}: the bytes are taken as they are, not "
-            f"converted; save it with .astype(np.{desc.datatype.name})"
-        )
-    if desc.datatype not in (np.float32, np.float64) or data.nbytes % desc.datatype.itemsize:
-        return None
-    numbers = np.abs(data.view(desc.datatype))
-    if not numbers.any() or not bool((numbers < np.finfo(desc.datatype).tiny).all()):
-        return None
-    return (
-        f"{file}: {takes}, but every number in it is below {np.finfo(desc.datatype).tiny:.2g}: "
-        "these look like integers; convert them before they are saved"
-    )
-
-
 def sample_stem(file: str, *, whole: bool = False) -> str:
     """What the outputs of a sample are named after: up to the first dot, or without the suffix."""
     name = os.path.basename(file)
@@ -208,7 +150,7 @@ def sample_stem(file: str, *, whole: bool = False) -> str:
 
 def _folder(path: str) -> tuple[str, ...]:
     try:
-        names = [name for name in os.listdir(path) if name.endswith(_SUFFIXES)]
+        names = [name for name in os.listdir(path) if name.endswith(SAMPLE_SUFFIXES)]
     except OSError as error:
         raise InferError(f"{path}: cannot be listed: {error.strerror or error}") from error
     if not names:
@@ -218,12 +160,3 @@ def _folder(path: str) -> tuple[str, ...]:
 
 def _natural(name: str) -> list[str | int]:
     return [int(part) if part.isdigit() else part.lower() for part in re.split(r"([0-9]+)", name)]
-
-
-def _strange_pairs(first: Sequence[str], other: Sequence[str]) -> list[str]:
-    """Files are paired by position; say where the last numbers in their names disagree."""
-    for a, b in zip(first, other, strict=False):
-        numbers = [re.findall(r"[0-9]+", sample_stem(file))[-1:] for file in (a, b)]
-        if all(numbers) and int(numbers[0][0]) != int(numbers[1][0]):
-            return [f"{a} is run together with {b}: files are paired by their position, not name"]
-    return []

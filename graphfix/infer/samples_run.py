@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from graphfix.infer.doubts import dtype_doubts
 from graphfix.infer.engine import Engine, as_input
 from graphfix.infer.errors import InferError
 from graphfix.infer.gears import Batch, Dims, Shape, element_count, shapes_of
@@ -18,7 +19,6 @@ from graphfix.infer.samples import (
     PURE,
     Group,
     Plan,
-    dtype_doubts,
     make_plan,
     read_group,
     sample_stem,
@@ -137,6 +137,7 @@ class Run:
 
         threads = self.options.threads if self.options.pipeline else 1
         total = len(plan.groups)
+        self.listener.progress(0, total)
         for done, _ in enumerate(_each(work, plan.groups, threads), 1):
             self.listener.progress(done, total)
 
