@@ -18,8 +18,10 @@ from graphfix.cli import (
     evaluate,
     explain,
     infer,
+    lower,
     new,
     passes,
+    raise_,
     reduce,
     targets,
 )
@@ -50,6 +52,8 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(infer.infer)
 app.command()(evaluate.evaluate)
+app.command()(lower.lower)
+app.command("raise")(raise_.raise_)
 app.command()(new.new)
 app.command()(targets.targets)
 

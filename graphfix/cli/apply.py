@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from graphfix.plugins import Registry
     from graphfix.stages.apply import ApplyReport, StepReport
     from graphfix.stages.auto import AutoReport
+    from graphfix.stages.dialect import AtcFile
 
 _LEFT = 25
 """Rows of the table of findings that are left."""
@@ -268,6 +269,8 @@ def _print(result: "ApplyReport", reports: Sequence[Path]) -> None:
     print()
     for path in (*result.written, *reports):
         print(f"wrote {path}")
+    if result.atc is not None:
+        _print_atc(result.atc)
     for step in result.steps:
         if step.failed or step.rolled_back:
             print(f"error: {step.error or step.rolled_back}", file=sys.stderr)
@@ -277,6 +280,17 @@ def _print(result: "ApplyReport", reports: Sequence[Path]) -> None:
         print(f"error: {result.why_not}", file=sys.stderr)
     if result.why_not:
         print("no model was written", file=sys.stderr)
+
+
+def _print_atc(atc: "AtcFile") -> None:
+    """The second file, and what is spelled differently in it."""
+    if atc.why_not:
+        print(f"warning: {atc.lines()[0]}", file=sys.stderr)
+        return
+    if atc.path is not None:
+        print(f"wrote {atc.path}, for {atc.target}:")
+    for line in atc.lines():
+        print(f"  {line}")
 
 
 def _row(step: "StepReport") -> tuple[str, ...]:

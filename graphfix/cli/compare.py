@@ -69,6 +69,10 @@ def _print(result: "CompareReport") -> None:
             for item in verification.comparisons
         ],
     )
+    for name, report in result.raised.items():
+        print(f"  {name} is written for ATC and was raised")
+        for line in report.lines():
+            print(f"    {line}")
     for ours, theirs in result.outputs.items():
         if ours != theirs:
             print(f"  {ours} was compared with {theirs}")

@@ -103,12 +103,13 @@ def operator_rows(report: ApplyReport) -> list[tuple[str, str, str, str]]:
 
 def facts(report: ApplyReport) -> list[tuple[str, str]]:
     """Where the report comes from, as name and value."""
+    written = [*report.written, *filter(None, [report.atc.path if report.atc else None])]
     settings = {key: value for key, value in report.settings.items() if value not in (None, [])}
     return [
         ("source", str(report.source)),
         ("SHA-256 of the source", report.source_digest),
         ("pipeline", report.pipeline),
-        ("written", ", ".join(map(str, report.written)) or "nothing"),
+        ("written", ", ".join(map(str, written)) or "nothing"),
         ("settings", ", ".join(f"{key}={_plain(value)}" for key, value in settings.items())),
         ("versions", ", ".join(f"{key} {value}" for key, value in report.versions.items())),
         ("seconds", f"{report.seconds:.2f}"),

@@ -44,6 +44,8 @@ def html(report: ApplyReport) -> str:
         parts += ["<h2>Operators</h2>", table(("operator", "before", "after", "change"), changed)]
     if report.changes is not None:
         parts += ["<h2>Changes</h2>", _limited(report.changes.lines())]
+    if report.atc is not None:
+        parts += [f"<h2>For {text(report.atc.target)}</h2>", _limited(report.atc.lines())]
     parts += ["<h2>Where this comes from</h2>", table(("", ""), facts(report))]
     return page(f"graphfix: {report.source.name}", parts)
 

@@ -42,6 +42,8 @@ def markdown(report: ApplyReport) -> str:
         lines += ["", "## Operators", "", *table(("operator", "before", "after", ""), changed)]
     if report.changes is not None:
         lines += ["", "## Changes", "", *_list(report.changes.lines())]
+    if report.atc is not None:
+        lines += ["", f"## For {escaped(report.atc.target)}", "", *_list(report.atc.lines())]
     lines += ["", "## Where this comes from", "", *table(("", ""), facts(report))]
     return "\n".join(lines) + "\n"
 

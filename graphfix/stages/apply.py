@@ -19,6 +19,7 @@ from graphfix.model import ModelDiff, check, diff, digest, infer_shapes, load, s
 from graphfix.pipeline import Pipeline
 from graphfix.rewrite import PassContext
 from graphfix.rewrite.site import Site
+from graphfix.stages.dialect import AtcFile, atc_file, second_file
 from graphfix.target import Profile
 from graphfix.verify import (
     Composition,
@@ -139,6 +140,8 @@ class ApplyReport:
     """What the passes that stand promise together."""
     operators: tuple[Mapping[str, int], Mapping[str, int]] = field(default_factory=lambda: ({}, {}))
     """Nodes by operator type in the original and at the end, subgraphs included."""
+    atc: AtcFile | None = None
+    """The result as ATC reads it; ``None`` without a target, or when nothing was written."""
     model: ir.Model | None = field(default=None, repr=False, compare=False)
     """The model after the passes that stand; not in the JSON."""
 
@@ -162,6 +165,7 @@ class ApplyReport:
             "operators_before": dict(self.operators[0]),
             "operators_after": dict(self.operators[1]),
             "written": [str(path) for path in self.written],
+            "atc": self.atc.to_dict() if self.atc else None,
             "not_written_because": self.why_not,
             "seconds": round(self.seconds, 4),
             "versions": dict(self.versions),
@@ -207,6 +211,7 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
     steps = _step_reports(outcome, timing, numerics, reproduce)
     why_not = _why_not(request, outcome, numerics)
     written: tuple[Path, ...] = ()
+    atc = None
     model = outcome.model
     changes = diff(load(request.model), model) if request.diff else None
     if not why_not:
@@ -215,6 +220,8 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
         _sign(model, request, source.digest, numerics.final)
         if not request.dry_run:
             written = save(model, target)
+        if request.profile is not None:
+            atc = _for_atc(model, request, request.profile)
     return ApplyReport(
         source=request.model,
         source_digest=source.digest,
@@ -222,6 +229,7 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
         steps=steps,
         final=numerics.final,
         written=written,
+        atc=atc,
         why_not=why_not,
         seconds=time.perf_counter() - started,
         versions=_versions(),
@@ -233,6 +241,14 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
         operators=(source.operators, _operators(model)),
         model=model,
     )
+
+
+def _for_atc(model: ir.Model, request: ApplyRequest, profile: Profile) -> AtcFile:
+    verifier = Verifier(
+        shapes=request.shapes, data=request.data, adapter=request.adapter, seed=request.seed
+    )
+    path = None if request.dry_run else atc_file(request.target)
+    return second_file(model, profile, path, verifier if request.verify is not Mode.OFF else None)
 
 
 class _Source:
@@ -268,6 +284,13 @@ def _check_request(request: ApplyRequest) -> None:
         raise UsageError(f"-o {target} is the input itself; use --in-place to overwrite it")
     if not request.dry_run:
         check_destination(target, "-o" if request.output else "")
+    if request.profile is not None and not request.dry_run:
+        second = atc_file(target)
+        check_destination(second)
+        if second.exists() and request.model.exists() and second.samefile(request.model):
+            raise UsageError(
+                f"the file for ATC would be {second}, which is the input; give another -o"
+            )
     for report in request.reports:
         _check_report(report, request.model, target)
 

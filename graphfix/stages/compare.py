@@ -1,15 +1,16 @@
 """Compare two models by their numbers: the same inputs, output by output."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx_ir as ir
 
 from graphfix.contract import Close, Interface
+from graphfix.dialect import Report
 from graphfix.errors import UsageError
-from graphfix.model import load
 from graphfix.rewrite import PassResult
+from graphfix.stages.dialect import runnable
 from graphfix.verify import Verification, Verifier
 
 
@@ -34,6 +35,8 @@ class CompareReport:
     verification: Verification
     outputs: Mapping[str, str]
     inputs: Mapping[str, str]
+    raised: Mapping[str, Report] = field(default_factory=dict)
+    """Files that are written for ATC and were raised to be run, and what that took."""
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -41,6 +44,7 @@ class CompareReport:
             "equal": self.verification.passed,
             "output_map": dict(self.outputs),
             "input_map": dict(self.inputs),
+            "raised": {name: report.to_dict() for name, report in self.raised.items()},
             **self.verification.to_dict(),
         }
 
@@ -48,14 +52,15 @@ class CompareReport:
 def compare(request: CompareRequest) -> CompareReport:
     """Run both models on the same seeded or given inputs and compare every output of ``b``.
 
-    Names that differ are matched by ``output_map`` (which may name any value of ``a``), else by
-    position when the numbers of inputs or outputs agree.
+    A file that is written for ATC is raised first. Names that differ are matched by ``output_map``
+    (which may name any value of ``a``), else by position when the numbers of inputs or outputs
+    agree.
 
     Raises:
         UsageError: the map does not fit, or names differ and nothing says how.
         ModelError: a model cannot be read.
     """
-    a, b = load(request.a), load(request.b)
+    (a, of_a), (b, of_b) = runnable(request.a), runnable(request.b)
     outputs = _match(
         "output", _names(b.graph.outputs), _names(a.graph.outputs), _pairs(request.output_map, a, b)
     )
@@ -64,7 +69,9 @@ def compare(request: CompareRequest) -> CompareReport:
     verifier.start(a)
     contract = Interface(outputs, inputs, Close(request.rtol, request.atol))
     verification = verifier.check(PassResult(b, contract), before=lambda: a)
-    return CompareReport(verification, outputs, inputs)
+    reports = {str(request.a): of_a, str(request.b): of_b}
+    raised = {name: report for name, report in reports.items() if report is not None}
+    return CompareReport(verification, outputs, inputs, raised)
 
 
 def _names(values: Sequence[ir.Value]) -> list[str]:
