@@ -5,6 +5,7 @@ from graphfix.plugins import Plugin
 PLUGIN = Plugin(
     passes={
         "constants": "graphfix_passes.constants:Constants",
+        "conv-attrs": "graphfix_passes.conv_attrs:ConvAttrs",
         "gridsample": "graphfix_passes.gridsample:GridSample",
         "names": "graphfix_passes.names:Names",
         "no-op": "graphfix_passes.no_op:NoOp",
