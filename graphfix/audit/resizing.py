@@ -25,6 +25,9 @@ ROUNDINGS: Final[Mapping[str, Callable[[int, int], int]]] = {
 _SIMPLE = 4096
 """A float32 that is nearest to a fraction with a denominator up to this is taken for it."""
 
+_LONGEST = 1 << 16
+"""Points along an axis that are worked out one by one."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -116,7 +119,7 @@ def points(axis: Axis, factor: Fraction, coordinates: str, rounding: str) -> Seq
             return None
     position = _POSITIONS.get(coordinates)
     to_index = ROUNDINGS.get(rounding)
-    if position is None or to_index is None:
+    if position is None or to_index is None or after > _LONGEST:
         return None
     last = before - 1
     return [min(max(to_index(*position(i, factor, before, after)), 0), last) for i in range(after)]
