@@ -45,6 +45,14 @@ def kernels() -> dict[str, Any]:
     return found
 
 
+def errors() -> dict[str, Any]:
+    """Error code of ATC, to its cause, what helps, and the pass that does."""
+    return {
+        row["code"]: {key: row[key] for key in ("cause", "remedy", "pass", "source")}
+        for row in _rows("atc_errors.csv")
+    }
+
+
 def _rows(name: str) -> list[dict[str, str]]:
     with (TABLES / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -56,7 +64,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="Write nothing.")
     check = parser.parse_args().check
     stale = False
-    for name, content in (("operators.json", operators()), ("kernels.json", kernels())):
+    for name, content in (
+        ("operators.json", operators()),
+        ("kernels.json", kernels()),
+        ("atc_errors.json", errors()),
+    ):
         lines = [f"{json.dumps(key)}: {json.dumps(content[key])}" for key in sorted(content)]
         text = "{\n" + ",\n".join(lines) + "\n}\n"
         path = DATA / name

@@ -14,6 +14,7 @@ from graphfix.cli import (
     audit,
     check_atc,
     compare,
+    convert,
     diff,
     evaluate,
     explain,
@@ -46,6 +47,7 @@ app.command()(compare.compare)
 app.command()(diff.diff)
 app.command()(reduce.reduce)
 app.command()(check_atc.check_atc)
+app.command()(convert.convert)
 app.command(
     # Its options are those of ais_bench, which has a parser of its own for them.
     add_help_option=False,
