@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.errors import ModelError, ToolError
+from graphfix.dialect import looks_like_dialect, raise_dialect
+from graphfix.errors import DialectError, ModelError, ToolError
 from graphfix.infer.errors import InferError
 from graphfix.infer.summary import Times
 from graphfix.infer.tensors import OPEN, Array, TensorDesc
@@ -47,7 +48,11 @@ class Engine:
             ToolError: see :func:`onnx_file`.
         """
         self.path = onnx_file(path)
-        model = _standard(load(self.path))
+        model = load(self.path)
+        self.raised = looks_like_dialect(model)
+        """Whether the file is written for ATC, and was read back into ONNX."""
+        if self.raised:
+            model = self._raise(model)
         try:
             self._session = Session(model, threads=os.cpu_count() or 1)
         except NotRunnable as error:
@@ -88,6 +93,15 @@ class Engine:
             raise ModelError(f"{self.path}: onnxruntime cannot run it: {error}") from error
         return [results[desc.name] for desc in self.outputs]
 
+    def _raise(self, model: ir.Model) -> ir.Model:
+        try:
+            return raise_dialect(model).model
+        except DialectError as error:
+            raise ModelError(
+                f"{self.path}: {error}\n  'graphfix raise' takes --plugin, and writes an ONNX file "
+                "that runs here"
+            ) from error
+
     def _output(self, value: ir.Value) -> TensorDesc:
         name = value.name or ""
         dtype = value.dtype.numpy() if value.dtype is not None else None
@@ -119,11 +133,6 @@ def as_input(data: Array, desc: TensorDesc, shape: tuple[int, ...]) -> Array:
         )
     flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
     return flat.view(desc.datatype).reshape(shape)
-
-
-def _standard(model: ir.Model) -> ir.Model:
-    """The model in standard ONNX, were it written for ATC."""
-    return model
 
 
 def _dim(dim: int | str | None) -> int:

@@ -32,6 +32,8 @@ def run(options: Options, listener: Listener) -> Result:
     engine = Engine(Path(options.model))
     if str(engine.path) != options.model:
         listener.info(f"{options.model}: runs as {engine.path} on the CPU")
+    if engine.raised:
+        listener.info(f"{engine.path}: is written for ATC, and runs as the ONNX that it stands for")
     for option in options.device_only:
         listener.warning(f"{option} means nothing without an NPU and is left out")
     if options.debug:
