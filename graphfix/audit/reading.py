@@ -55,8 +55,12 @@ def constant_ints(value: ir.Value | None, view: View) -> tuple[int, ...] | None:
 
 
 def computed(value: ir.Value | None) -> bool:
-    """Whether a value is there, and is not the same in every run."""
-    return value is not None and constant_tensor(value) is None
+    """Whether a value is there, and is not the same in every run.
+
+    An initializer that is an input too is the same in every run on ATC, which takes it for a
+    constant.
+    """
+    return value is not None and constant_tensor(value) is None and not value.is_initializer()
 
 
 def from_shapes(value: ir.Value) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import computed
+from graphfix.audit.reading import computed, foldable
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -32,8 +32,10 @@ class ConvWeights(NodeRule):
         weight = view.input(node, 1)
         if computed(weight):
             assert weight is not None
+            folds = foldable(weight)
             yield self.finding(
                 f"takes a computed weight, {weight.name}",
                 view.label(node),
-                advice="fold it if it depends on constants alone",
+                remedy="sim" if folds else None,
+                advice="" if folds else "look for it in the log of the conversion",
             )

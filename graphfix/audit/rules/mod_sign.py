@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.audit.reading import integer
+from graphfix.audit.reading import computed, from_shapes, integer
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -27,14 +27,17 @@ class ModSign(NodeRule):
     op_types = ("Mod",)
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
-        """Signed integers, unless both are constants of the same sign."""
+        """Signed integers, unless both are constants of the same sign, or sizes."""
         values = [view.input(node, index) for index in (0, 1)]
         dtype = next((v.dtype for v in values if v is not None and v.dtype is not None), None)
         if integer(node, "fmod", 0) == 1 or dtype is None or not dtype.is_signed():
             return
         constants = [view.constant(value) for value in values]
         signs = [None if array is None else _sign(array) for array in constants]
-        if None in signs or signs[0] != signs[1]:
+        of_sizes = any(map(computed, values)) and all(
+            value is None or not computed(value) or from_shapes(value) for value in values
+        )
+        if not of_sizes and (None in signs or signs[0] != signs[1]):
             yield self.finding(
                 "has fmod 0; where the signs differ, ATC's remainder has that of the dividend",
                 view.label(node),

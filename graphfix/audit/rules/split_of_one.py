@@ -40,8 +40,9 @@ class SplitOfOne(NodeRule):
             if -len(shape) <= axis < len(shape)
         ]
         if view.opset >= _SIZES_ARE_AN_INPUT and 1 in sizes:
+            how_many = f"{sizes.count(1)} of {len(sizes)} parts"
             yield self.finding(
-                f"makes {sizes.count(1)} parts of size 1 on axis {axis}; ATC documents larger ones",
+                f"makes {how_many} of size 1 on axis {axis}; ATC documents larger ones",
                 view.label(node),
                 advice="take them with Slice or Gather if the conversion fails here",
             )

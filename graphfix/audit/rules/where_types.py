@@ -5,6 +5,7 @@ from typing import Final
 
 import onnx_ir as ir
 
+from graphfix.audit.reading import computed, foldable
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -32,12 +33,14 @@ class WhereTypes(NodeRule):
     op_types = ("Where",)
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
-        """By the type of the branches; not where both are constants of the model."""
-        branches = [view.input(node, index) for index in (1, 2)]
-        dtypes = [value.dtype for value in branches if value is not None and value.dtype]
+        """By the type of the branches; arithmetic on known shapes folds anyway."""
+        branches = [value for value in (view.input(node, 1), view.input(node, 2)) if value]
+        dtypes = [value.dtype for value in branches if value.dtype is not None]
         if not dtypes or dtypes[0] in _TAKEN:
             return
-        remedy = _REMEDY.get(dtypes[0])
+        made = [value for value in branches if computed(value)]
+        on_sizes = bool(made) and all(map(foldable, made))
+        remedy = "fold-shapes" if on_sizes else _REMEDY.get(dtypes[0])
         yield self.finding(
             f"chooses between elements of {dtypes[0].name.lower()}, not on the AI Core",
             view.label(node),
