@@ -229,7 +229,7 @@ def hold(
     grow: Grow,
     *,
     opsets: Sequence[int] = OPSETS,
-    examples: int = 80,
+    examples: int = 60,
     least: float = 0.1,
 ) -> None:
     """Run ``item`` on random graphs: it skips, or the result is valid, equal, and final.
