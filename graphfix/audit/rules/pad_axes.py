@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from graphfix.audit.opsets import newest
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -15,7 +16,7 @@ class PadAxes(NodeRule):
 
     PadV3 has data, pads and a value. The development branch refuses a fourth input, the releases
     before connect by number without looking, so pads of some axes would be taken for those of all.
-    ``opset{to=17}`` writes the pads of all axes.
+    ``opset`` (to 17 or less) writes the pads of all axes.
     """
 
     id = "GF225"
@@ -32,5 +33,5 @@ class PadAxes(NodeRule):
             yield self.finding(
                 "has axes, an input that ATC has no place for",
                 view.label(node),
-                remedy="opset{to=17}",
+                remedy=f"opset{{to={min(17, newest(view))}}}",
             )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from graphfix.audit.opsets import newest
 from graphfix.audit.reading import text
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
@@ -14,7 +15,7 @@ from graphfix.target import Evidence
 class PadMode(NodeRule):
     """ATC hands the mode of a Pad to PadV3, which has constant, reflect and edge.
 
-    ``wrap`` came with opset 19; ``opset{to=18}`` makes it Slice and Concat.
+    ``wrap`` came with opset 19; ``opset`` (to 18 or less) makes it Slice and Concat.
     """
 
     id = "GF226"
@@ -34,6 +35,6 @@ class PadMode(NodeRule):
         yield self.finding(
             f"has mode={mode}, and PadV3 takes constant, reflect and edge",
             view.label(node),
-            remedy="opset{to=18}" if wraps else None,
+            remedy=f"opset{{to={newest(view)}}}" if wraps else None,
             advice="" if wraps else "write Slice and Concat",
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from graphfix.audit.opsets import newest
 from graphfix.audit.reading import integer, ints, rank, text
 from graphfix.audit.resizing import inputs_of, resizing
 from graphfix.audit.rule import NodeRule
@@ -14,9 +15,9 @@ from graphfix.finding import Finding, Severity
 class ResizeOpset18(NodeRule):
     """ATC leaves ``antialias``, ``axes`` and ``keep_aspect_ratio_policy`` out with a warning.
 
-    With ``axes`` the sizes of some dims are taken for those of all. ``opset{to=17}`` writes sizes
-    of full rank and stretches as the policy says. Antialiasing only counts where the data shrink;
-    it has no older form: train or export without it.
+    With ``axes`` the sizes of some dims are taken for those of all. ``opset`` (to 17 or less)
+    writes sizes of full rank and stretches as the policy says. Antialiasing only counts where the
+    data shrink; it has no older form: train or export without it.
     """
 
     id = "GF212"
@@ -31,6 +32,7 @@ class ResizeOpset18(NodeRule):
         if view.opset < 18:
             return
         what = resizing(node, view)
+        remedy = f"opset{{to={min(17, newest(view))}}}"
         shrinks = any(axis.factor is not None and axis.factor < 1 for axis in what.axes)
         if integer(node, "antialias", 0) and what.mode != "nearest" and shrinks:
             yield self.finding(
@@ -44,12 +46,12 @@ class ResizeOpset18(NodeRule):
             yield self.finding(
                 f"has axes={list(axes)} of {dims} dims, which ATC does not read",
                 view.label(node),
-                remedy="opset{to=17}",
+                remedy=remedy,
             )
         policy = text(node, "keep_aspect_ratio_policy", "stretch")
         if policy != "stretch" and inputs_of(node, view)[1] is not None:
             yield self.finding(
                 f"has keep_aspect_ratio_policy={policy}, which ATC does not read",
                 view.label(node),
-                remedy="opset{to=17}",
+                remedy=remedy,
             )
