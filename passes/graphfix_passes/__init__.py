@@ -13,6 +13,7 @@ PLUGIN = Plugin(
         "opset": "graphfix_passes.opset:Opset",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",
         "prune": "graphfix_passes.prune:Prune",
+        "reduce-axes": "graphfix_passes.reduce_axes:ReduceAxes",
         "sim": "graphfix_passes.sim:Sim",
     },
 )
