@@ -39,10 +39,6 @@ class RewritePass(Pass):
         """Whether ``node`` is an anchor; extended where operator and domain do not tell enough."""
         return node.op_type in self.match_ops and node.domain in self.match_domains
 
-    def matches_here(self, node: ir.Node, rw: Rewriter) -> bool:
-        """Like :meth:`matches`, for passes that must look around the node (``rw.facts``)."""
-        return self.matches(node)
-
     @abstractmethod
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Replacement | Skip | None:
         """Build the replacement of ``node`` through ``rw``, or say why not."""
@@ -68,7 +64,7 @@ class RewritePass(Pass):
         rw = Rewriter(model, context)
         rewrites: list[Rewrite] = []
         skips: list[SkipRecord] = []
-        for number, (scope, node, around) in enumerate(self._anchors(model, rw)):
+        for number, (scope, node, around) in enumerate(self._anchors(model)):
             if any(outer.graph is None for outer in (node, *around)):
                 continue  # an earlier rewrite of this pass has consumed it
             if number in context.excluded:
@@ -91,13 +87,13 @@ class RewritePass(Pass):
         contract = self.conclude(rewrites, rw) if rewrites else self.contract
         return PassResult(model, contract, tuple(rewrites), tuple(skips), observed=True)
 
-    def _anchors(self, model: ir.Model, rw: Rewriter) -> list[_Anchor]:
+    def _anchors(self, model: ir.Model) -> list[_Anchor]:
         """The selected anchors of the whole model, in the order of :func:`scopes`."""
         found = {
             node: (scope, node, around)
             for scope, around in _scopes_with_nodes_around(model)
             for node in scope
-            if self.matches_here(node, rw)
+            if self.matches(node)
         }
         return [found[node] for node in (self.select.filter(found) if self.select else found)]
 

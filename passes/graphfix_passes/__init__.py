@@ -7,6 +7,7 @@ PLUGIN = Plugin(
         "constants": "graphfix_passes.constants:Constants",
         "conv-attrs": "graphfix_passes.conv_attrs:ConvAttrs",
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
+        "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
         "gridsample": "graphfix_passes.gridsample:GridSample",
         "names": "graphfix_passes.names:Names",
         "no-op": "graphfix_passes.no_op:NoOp",

@@ -1,7 +1,7 @@
 """What a model computes about its own sizes, for every size its inputs may have."""
 
 from graphfix.rewrite.symbolic.facts import Facts
-from graphfix.rewrite.symbolic.size import Number, Poly, Size, Undecided
+from graphfix.rewrite.symbolic.size import Number, Poly, Size, Undecided, affine_in
 from graphfix.rewrite.symbolic.vector import Known
 
-__all__ = ["Facts", "Known", "Number", "Poly", "Size", "Undecided"]
+__all__ = ["Facts", "Known", "Number", "Poly", "Size", "Undecided", "affine_in"]

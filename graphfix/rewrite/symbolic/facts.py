@@ -1,6 +1,7 @@
 """What is known of the values of one model: their dims, and the numbers in small tensors."""
 
 from collections.abc import Iterator
+from math import prod
 
 import onnx_ir as ir
 
@@ -8,7 +9,6 @@ from graphfix.rewrite.constants import constant_tensor
 from graphfix.rewrite.symbolic import numbers, shapes, vector
 from graphfix.rewrite.symbolic.shapes import Dims, Shaped
 from graphfix.rewrite.symbolic.size import (
-    Poly,
     Size,
     Undecided,
     names,
@@ -148,11 +148,10 @@ class Facts:
         dims = self._dims.get(value)
         if dims is None or value.dtype not in vector.FOLLOWED:
             return None
-        count = total(dims)
-        if isinstance(count, Poly) or count > _MOST_UNKNOWN:
-            return None
         fixed = tuple(dim for dim in dims if isinstance(dim, int))
-        return vector.known([None] * int(count), value.dtype, fixed)
+        if len(fixed) < len(dims) or prod(fixed) > _MOST_UNKNOWN:
+            return None
+        return vector.known([None] * prod(fixed), value.dtype, fixed)
 
     def _find_dims(self, value: ir.Value) -> Dims | None:
         node = value.producer()
@@ -226,7 +225,7 @@ def _first(node: ir.Node) -> ir.Value:
     return value
 
 
-def _declared(value: ir.Value) -> Dims | None:
+def _declared(value: ir.Value) -> tuple[int, ...] | None:
     """The dims if all are declared as numbers."""
     if value.shape is None:
         return None
@@ -236,4 +235,4 @@ def _declared(value: ir.Value) -> Dims | None:
 
 def _is_large(value: ir.Value) -> bool:
     dims = _declared(value)
-    return dims is not None and int(total(dims)) > vector.MOST_ELEMENTS  # type: ignore[arg-type]
+    return dims is not None and prod(dims) > vector.MOST_ELEMENTS

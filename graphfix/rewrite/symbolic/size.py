@@ -277,7 +277,17 @@ def evaluate(x: Number, sizes: Mapping[str, int]) -> Fraction:
     return result
 
 
-def affine(x: Number) -> tuple[Coefficient, Atom | None, Coefficient] | None:
+def affine_in(x: Poly, y: Poly) -> tuple[int, int] | None:
+    """``(a, b)`` if ``x`` is ``a * y + b`` with integers; ``None`` otherwise."""
+    monomial = next(m for m in y.terms if m)
+    a = Fraction(x.terms.get(monomial, 0)) / y.terms[monomial]
+    b = x - a * y
+    if isinstance(b, Poly) or a.denominator != 1 or Fraction(b).denominator != 1:
+        return None
+    return int(a), int(b)
+
+
+def _affine(x: Number) -> tuple[Coefficient, Atom | None, Coefficient] | None:
     """``(a, atom, b)`` if ``x`` is ``a * atom + b``; the atom of a constant is ``None``."""
     terms = dict(_terms(x))
     offset = terms.pop((), 0)
@@ -364,7 +374,7 @@ def _by_integer(a: Size, b: int) -> Size:
         return _whole(whole + _by_integer(_whole(reduced), b // common))
     if b == 1:
         return _whole(whole + rest)
-    inner = affine(rest)
+    inner = _affine(rest)
     if inner is not None and inner[0] == 1 and isinstance(inner[1], Quotient):
         # floor((floor(p/q) + k)/b) = floor((p + k*q)/(q*b))
         atom, offset = inner[1], int(inner[2])
