@@ -32,12 +32,15 @@ def infer_shapes(model: ir.Model) -> None:
     with paused_gc():
         rounds = _Rounds(model)
         bare = join(encode(model, _left_out, described=False))
-        safe = rounds.run(bare, follow_numbers=False)
+        safe = rounds.run(bare, follow_numbers=False) and not _misleads(model)
         if rounds.unknown and safe:
             rounds.run(bare, follow_numbers=True)
         if rounds.unknown and rounds.kept:
             told = join(encode(model, _left_out))
             rounds.run(told, follow_numbers=safe)
+
+
+_INTEGERS = (ir.DataType.INT64, ir.DataType.INT32)
 
 
 class _Rounds:
@@ -153,6 +156,22 @@ class _Rounds:
             return old
         self.unknown = True
         return None
+
+
+def _misleads(model: ir.Model) -> bool:
+    """Whether a Slice of integers has computed starts: onnx 1.23 then takes them for 0."""
+    return any(
+        node.op_type == "Slice" and len(node.inputs) > 1 and _slices_integers_somewhere(node)
+        for node in model.graph.all_nodes()
+    )
+
+
+def _slices_integers_somewhere(node: ir.Node) -> bool:
+    data, starts = node.inputs[0], node.inputs[1]
+    if starts is None or data is None or data.dtype not in (None, *_INTEGERS):
+        return False
+    maker = starts.producer()
+    return not starts.is_initializer() if maker is None else maker.op_type != "Constant"
 
 
 def _is_denoted(shape: ir.Shape) -> bool:

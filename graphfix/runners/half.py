@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Iterator
 
 import onnx_ir as ir
-from onnx_ir import convenience
 
 from graphfix.errors import ModelError
 from graphfix.model import infer_shapes
@@ -38,10 +37,11 @@ def _separate(node: ir.Node, graph: ir.Graph) -> None:
     for value in node.outputs:
         if value.dtype != ir.DataType.FLOAT16 or not value.uses():
             continue
+        readers = value.uses()
         kept = _identity(value, f"{value.name}/kept")
         rounded = _identity(kept.outputs[0], f"{value.name}/rounded")
-        convenience.replace_all_uses_with(value, rounded.outputs[0])
-        kept.replace_input_with(0, value)
+        for reader in readers:
+            reader.node.replace_input_with(reader.idx, rounded.outputs[0])
         graph.insert_after(node, [kept, rounded])
 
 

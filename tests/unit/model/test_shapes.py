@@ -34,6 +34,14 @@ def test_small_integers_are_followed() -> None:
     assert inferred(body)["y"] == "FLOAT[2,24]"
 
 
+def test_a_slice_that_starts_at_a_computed_place_is_not_followed() -> None:
+    body = """main (float[2,3,8] x, int64[1] k) => (y) <int64[1] one = {1}, int64[1] two = {2}>
+      { s = Shape(x) i = Identity(one) n = Slice(s, i, two) d = Concat<axis=0>(n, n)
+        y = ConstantOfShape(d) }"""
+    assert "FLOAT[" not in inferred(body)["y"]
+    assert "FLOAT[" not in inferred(body.replace("s, i, two", "s, k, two"))["y"]
+
+
 def test_stale_shapes_give_way() -> None:
     assert inferred(
         "main (float[2,4] x) => (float[9,9] y) <float[3,3] t, int32[1] u> "

@@ -37,6 +37,16 @@ def test_inputs_outputs_and_intermediate_values() -> None:
     assert list(outputs["j"]) == ["a", "b"]  # type: ignore[arg-type]  # an array
 
 
+def test_float16_output_that_another_node_reads_is_rounded() -> None:
+    session = Session(
+        text_model(
+            "main (float16[1] x) => (float16[1] t, float16[1] y) { t = Mul(x, x) y = Relu(t) }"
+        )
+    )
+    found = session.run({"x": np.array([300], np.float16)})
+    assert [array.tolist() for array in found.values()] == [[np.inf], [np.inf]]  # type: ignore[union-attr]  # arrays
+
+
 def test_sequences_and_optionals() -> None:
     model = text_model(
         "main (seq(float[N]) s, optional(float[N]) o) => (seq(float[N]) t, bool[] has) "
