@@ -12,6 +12,7 @@ from graphfix.finding import Finding, Severity
 from graphfix.target import Evidence
 
 _VOLUMES = ("align_corners", "pytorch_half_pixel")
+_ADVICE = "make the data four dims with Reshape, resize, and shape them back"
 
 
 class ResizeRank(NodeRule):
@@ -19,7 +20,8 @@ class ResizeRank(NodeRule):
 
     In nearest mode ATC takes the third and the fourth size for height and width, whatever the
     number of dims: data of three dims have no fourth one, those of five lose the last. The
-    documentation allows five dims for linear with align_corners or pytorch_half_pixel.
+    documentation allows five dims for linear with align_corners or pytorch_half_pixel. Of three,
+    as for sound, it says nothing, and the description of GE's operator asks for four.
     """
 
     id = "GF207"
@@ -37,7 +39,7 @@ class ResizeRank(NodeRule):
             yield self.finding(
                 f"resizes {dims} dims in nearest mode, and ATC resizes dims 2 and 3 of 4",
                 view.label(node),
-                advice="make the data four dims with Reshape, resize, and shape them back",
+                advice=_ADVICE,
             )
         elif dims == 5 and (what.mode != "linear" or what.coordinates not in _VOLUMES):
             yield self.finding(
@@ -50,4 +52,13 @@ class ResizeRank(NodeRule):
                 else "export with pytorch_half_pixel or align_corners",
                 evidence=Evidence.DOC,
                 citation="documentation of ONNX operators, page 09_0131",
+            )
+        elif dims not in (4, 5, None):
+            yield self.finding(
+                f"resizes {dims} dims, and GE's Resize is described for 4",
+                view.label(node),
+                advice=_ADVICE,
+                severity=Severity.INFO,
+                evidence=Evidence.DOC,
+                citation="GE operator headers: image_ops.h, REG_OP(Resize)",
             )
