@@ -5,10 +5,11 @@ from typing import Final
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import computed, foldable, opens_shape
-from graphfix.audit.rule import NodeRule
+from graphfix.audit.reading import computed, opens_shape
+from graphfix.audit.rule import Rule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
+from graphfix.rewrite.symbolic import Facts
 
 _REDUCTIONS: Final = (
     "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
@@ -29,15 +30,15 @@ _INPUTS: Final = {
 }
 
 
-class ConstantInputs(NodeRule):
+class ConstantInputs(Rule):
     """A shape, axes, repeats or bounds are computed while the model runs.
 
     With a constant, ATC knows the shape of the result and uses the kernel that has it as an
     attribute. Without, the result and everything behind it has a dynamic shape: no gears, no
     static graph for the AI Core. CumSum with a computed axis runs on the AI CPU.
 
-    Computed from shapes alone it can become a constant (``fold-shapes``); with symbolic dims the
-    sizes of the inputs must be fixed first, where they can be.
+    What is the same for all sizes of the inputs can become a constant (``fold-shapes``), and so can
+    the shape of a Reshape of which one size varies. For others, fix the sizes of the inputs first.
     """
 
     id = "GF300"
@@ -48,21 +49,40 @@ class ConstantInputs(NodeRule):
         "CumSum/1", "Expand/1", "Reshape/1", "ConstantOfShape/1", "OneHot/1", "Range/1",
         "ReduceX/1", "Squeeze/1", "Tile/1",
     )  # fmt: skip
-    op_types = tuple(_INPUTS)
 
-    def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
+    def check(self, view: View) -> Iterator[Finding]:
         """Inputs that are no constants, where no shape behind them is known either."""
-        slow = node.op_type == "CumSum"
-        for index, what in _INPUTS[node.op_type].items():
-            value = view.input(node, index)
-            if value is None or not (computed(value) if slow else opens_shape(node, value, view)):
-                continue
-            folds = foldable(value)
-            yield self.finding(
-                f"computes {what} ({value.name}) while the model runs",
-                view.label(node),
-                remedy="fold-shapes" if folds else None,
-                advice="" if folds else "make it a constant, or fix what it depends on",
-                severity=Severity.SLOW if slow else None,
-            )
-            return
+        facts = Facts(view.model)
+        for node in view.of(*_INPUTS):
+            slow = node.op_type == "CumSum"
+            for index, what in _INPUTS[node.op_type].items():
+                value = view.input(node, index)
+                is_open = computed(value) if slow else opens_shape(node, value, view)
+                if value is None or not is_open:
+                    continue
+                folds = _folds(node, value, facts)
+                yield self.finding(
+                    f"computes {what} ({value.name}) while the model runs",
+                    view.label(node),
+                    remedy="fold-shapes" if folds else None,
+                    advice="" if folds else "make it a constant, or fix what it depends on",
+                    severity=Severity.SLOW if slow else None,
+                )
+                break
+
+
+def _folds(node: ir.Node, value: ir.Value, facts: Facts) -> bool:
+    """Whether ``fold-shapes`` makes a constant of an input of the node."""
+    known = facts.value(value)
+    if known is None or node.op_type not in ("Reshape", "Expand"):
+        return known is not None and known.constant is not None
+    own: tuple[object, ...] = facts.dims(node.inputs[0]) or ()
+    sizes = known.sizes
+    if node.op_type == "Expand":
+        own = (None,) * (len(sizes) - len(own)) + own
+    varying = [
+        size
+        for axis, size in enumerate(sizes)
+        if not isinstance(size, int) and (axis >= len(own) or size is None or size != own[axis])
+    ]
+    return len(varying) <= (node.op_type == "Reshape") and None not in varying

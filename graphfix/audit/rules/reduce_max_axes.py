@@ -19,7 +19,7 @@ class ReduceMaxAxes(NodeRule):
 
     ONNX then reduces over all dims. The documentation of ATC says that an empty list reduces
     nothing, and that axes may be left out for float16, float32 and int32 alone. Write all axes:
-    ``explicit-attrs`` does where the rank is known.
+    ``reduce-axes`` does where the rank is known.
     """
 
     id = "GF320"
@@ -43,4 +43,4 @@ class ReduceMaxAxes(NodeRule):
             message = f"has no axes, which ATC does not take for {dtype.name.lower()}"
         else:
             return
-        yield self.finding(message, view.label(node), remedy="explicit-attrs")
+        yield self.finding(message, view.label(node), remedy="reduce-axes")
