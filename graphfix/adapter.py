@@ -66,6 +66,8 @@ class Adapter(ABC):
     cann: ClassVar[str] = "8.5"
     shapes: ClassVar[tuple[str, ...]] = ()
     """Shapes to convert and verify at, such as ``x:1,3,32,100``."""
+    gears: ClassVar[tuple[str, ...]] = ()
+    """Sizes that one converted model offers, as ``convert --gears`` takes them."""
     atc: ClassVar[Mapping[str, str]] = {}
     """Further options of ATC by name without dashes."""
     batchsize: ClassVar[int] = 1

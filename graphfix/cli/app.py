@@ -10,6 +10,7 @@ import typer
 
 from graphfix import __version__
 from graphfix.cli import (
+    adapters,
     apply,
     audit,
     check_atc,
@@ -24,6 +25,7 @@ from graphfix.cli import (
     passes,
     raise_,
     reduce,
+    run,
     targets,
 )
 from graphfix.errors import GraphfixError
@@ -54,6 +56,8 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(infer.infer)
 app.command()(evaluate.evaluate)
+app.command()(run.run)
+app.command()(adapters.adapters)
 app.command()(lower.lower)
 app.command("raise")(raise_.raise_)
 app.command()(new.new)

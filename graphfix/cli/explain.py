@@ -1,4 +1,4 @@
-"""``graphfix explain``: the full documentation of a pass, a rule, or an operator on a target."""
+"""``graphfix explain``: all that is known of a pass, an adapter, a rule or an operator."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,7 @@ def explain(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(help="A pass ('graphfix passes' lists them), a rule (GF101), or 'op'."),
+        typer.Argument(help="A pass, an adapter, a rule (GF101), or the word 'op'."),
     ],
     operator: Annotated[
         str | None, typer.Argument(help="After 'op': an operator, such as Resize or npu::Name.")
@@ -29,7 +29,7 @@ def explain(
     plugin: PluginFiles = None,
     json: AsJson = False,
 ) -> None:
-    """Explain a pass, a rule of the audit, or what ATC makes of an operator (op Resize)."""
+    """Explain a pass, an adapter, a rule, or what ATC makes of an operator (op Resize)."""
     if name == "op" and operator is not None:
         from graphfix.stages.operator_facts import operator_facts
 
@@ -47,6 +47,9 @@ def explain(
     registry = open_registry(context, plugin)
     if name.isupper() and name not in registry.names():
         _explain_rule(registry, name, json)
+        return
+    if name in registry.adapter_names() and name not in registry.names():
+        _explain_adapter(registry, name, json)
         return
     entry = describe(registry, name)
     if json:
@@ -86,6 +89,27 @@ def _explain_rule(registry: "Registry", name: str, json: bool) -> None:
     print(f"{rule.id}: {rule.title}\n\n{rule.documentation}\n")
     print(f"Severity  {rule.severity.value}")
     print(f"Evidence  {rule.evidence.value}: {rule.citation}")
+
+
+def _explain_adapter(registry: "Registry", name: str, json: bool) -> None:
+    from graphfix.stages.adapters import describe_adapter
+
+    entry = describe_adapter(registry.adapter(name))
+    if json:
+        print_json(entry.to_dict())
+        return
+    print(f"{entry.name}: {entry.documentation}\n")
+    rows = [
+        ("From", entry.upstream),
+        ("Passes", entry.pipeline),
+        ("Target", entry.target),
+        ("Inputs", "; ".join(entry.inputs)),
+        ("Shapes", "; ".join(entry.shapes)),
+        ("Reference", entry.reference),
+        ("Export needs", entry.install),
+        ("Export options", ", ".join(f"{k}={v}" for k, v in entry.export_options.items())),
+    ]
+    print_table(("", ""), [row for row in rows if row[1]])
 
 
 def _print_operator(facts: "OperatorFacts") -> None:
