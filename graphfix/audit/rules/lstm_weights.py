@@ -4,18 +4,20 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import computed
+from graphfix.audit.reading import computed, foldable
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
+from graphfix.target import Evidence
 
 
 class LstmWeights(NodeRule):
     """W, R and B of an LSTM must be constants.
 
-    ATC reads their numbers while it converts, to put the gates into another order. Initial states
-    may be computed. Weights that are rearranged in the graph (Slice and Concat after an export from
-    PyTorch) become constants with ``sim``.
+    ATC reads their numbers while it converts, to put the gates into another order, and fails
+    without. Initial states may be computed. Weights that the graph puts together from constants
+    (paddle2onnx and PyTorch export Slice, Concat and Unsqueeze) are no constants yet: ATC may or
+    may not have folded them by then, and ``sim`` does it beforehand.
     """
 
     id = "GF251"
@@ -29,12 +31,18 @@ class LstmWeights(NodeRule):
         """One of the three is no constant."""
         given = [(name, view.input(node, i)) for i, name in enumerate("WRB", start=1)]
         found = [(name, value) for name, value in given if value is not None and computed(value)]
-        if found:
-            made = any(value.producer() is not None for _, value in found)
+        names = " and ".join(name for name, _ in found)
+        if found and all(foldable(value) for _, value in found):
             yield self.finding(
-                f"has computed {' and '.join(name for name, _ in found)}, which ATC reads while it "
-                "converts",
+                f"has {names} put together in the graph, and ATC wants constants",
                 view.label(node),
-                remedy="sim" if made else None,
-                advice="" if made else "make the weights initializers",
+                remedy="sim",
+                severity=Severity.INFO,
+                evidence=Evidence.INFERENCE,
+            )
+        elif found:
+            yield self.finding(
+                f"has computed {names}, which ATC reads while it converts",
+                view.label(node),
+                advice="make the weights initializers",
             )
