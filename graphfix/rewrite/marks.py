@@ -82,10 +82,10 @@ def _marked(model: ir.Model) -> Iterator[tuple[ir.Node, str, ir.AttributeType]]:
 def _mark_name(node: ir.Node, calls: frozenset[ir.OperatorIdentifier]) -> str | None:
     if node.op_identifier() in calls:
         return _CALL_MARK
-    return "seed" if _draws(node) else None
+    return "seed" if draws(node) else None
 
 
-def _draws(node: ir.Node) -> bool:
+def draws(node: ir.Node) -> bool:
     """Whether the node draws random numbers (Dropout: when it is told about training)."""
     if node.domain not in ("", "ai.onnx"):
         return False
@@ -99,7 +99,7 @@ def _delicate_functions(model: ir.Model) -> frozenset[ir.OperatorIdentifier]:
     found = {
         key
         for key, function in model.functions.items()
-        if key[2] or any(_draws(node) for node in function.all_nodes())
+        if key[2] or any(draws(node) for node in function.all_nodes())
     }
     while True:
         more = {

@@ -1,9 +1,10 @@
 """The only hand that edits a graph: builds nodes beside an anchor and observes every change."""
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -111,6 +112,8 @@ class Rewriter:
     def __init__(self, model: ir.Model, context: PassContext) -> None:
         self.model = model
         self.target: Target | None = context.target
+        self.memory: dict[Hashable, Any] = {}
+        """What a pass wants to remember from one anchor to the next, as it has no state."""
         self._names: Names | None = None
         self._site: _Site | None = None
         self._shared: dict[tuple[int, str, tuple[int, ...], bytes], ir.Value] = {}

@@ -6,6 +6,7 @@ PLUGIN = Plugin(
     passes={
         "constants": "graphfix_passes.constants:Constants",
         "conv-attrs": "graphfix_passes.conv_attrs:ConvAttrs",
+        "cse": "graphfix_passes.cse:Cse",
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
         "gridsample": "graphfix_passes.gridsample:GridSample",
