@@ -86,6 +86,13 @@ def test_apply_writes_the_second_file(script: Path, tmp_path: Path) -> None:
     assert not second.exists()
 
 
+def test_apply_points_to_raise(script: Path, tmp_path: Path) -> None:
+    result = run("apply", script, "--passes", "opset{to=11}")
+    assert result.code == 1
+    assert "net.onnxtxt is written for ATC, and 'graphfix raise' makes it ONNX" in result.err
+    assert list(tmp_path.iterdir()) == [script]
+
+
 def test_apply_says_why_there_is_no_second_file(tmp_path: Path) -> None:
     model = tmp_path / "net.onnxtxt"
     model.write_text(GELU)

@@ -6,7 +6,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from graphfix.dialect import lower, raise_dialect
+from graphfix.dialect import looks_like_dialect, lower, raise_dialect
 from graphfix.errors import DialectError
 from graphfix.model import check, diff, digest, from_bytes, to_proto
 from graphfix.runners.onnxruntime import NotRunnable, Session
@@ -24,6 +24,7 @@ def test_every_model_comes_back() -> None:
     for name, (data, feeds) in corpus().items():
         model = from_bytes(data)
         before = digest(model)
+        assert not looks_like_dialect(model), name
         if len({node.domain for node in model.graph.all_nodes()}) > 1:
             with pytest.raises(DialectError, match="takes one domain in a model"):
                 lower(model, profile)

@@ -14,41 +14,50 @@ from graphfix.dialect.scope import Scope
 from graphfix.rewrite.subgraphs import subgraphs_of_node
 
 
-def lower(node: ir.Node, scope: Scope) -> None:
-    """Hand what the branches of an If inside a branch read on to them."""
-    graph = node.graph
-    if node.op_type != "If" or graph is scope.model.graph or not isinstance(graph, ir.Graph):
+def hand_on_captures(scope: Scope) -> None:
+    """Let every branch read itself what the branches inside it read."""
+    for node in scope.model.graph:
+        for branch in subgraphs_of_node(node):
+            _hand_on(branch, scope)
+
+
+def _hand_on(branch: ir.Graph, scope: Scope) -> None:
+    """From the inside out, as what is handed on is a read of the branch around."""
+    nested = [node for node in branch if any(True for _ in subgraphs_of_node(node))]
+    for node in nested:
+        for inner in subgraphs_of_node(node):
+            _hand_on(inner, scope)
+    if not nested:
         return
-    direct = {value for other in graph for value in other.inputs if value is not None}
-    own = _defined(graph) | direct
-    for value in dict.fromkeys(read for _, _, read in _reads(node)):
-        if value in own:
-            continue
-        rw = scope.at(node)
-        handed = rw.op("Identity", value)
-        handed.type, handed.shape = value.type, value.shape
-        for inner, index, read in tuple(_reads(node)):
-            if read is value:
-                inner.replace_input_with(index, handed)
-        rw.commit({})
-        scope.journal.changed(node, f"{value.name!r} handed on to its branches by an Identity")
+    known = {value for node in branch for value in (*node.inputs, *node.outputs)}
+    known.update(branch.inputs, branch.initializers.values())
+    for node in nested:
+        if node.op_type == "If":
+            _hand_to(node, known, scope)
 
 
-def _defined(graph: ir.Graph) -> set[ir.Value]:
-    """Values of a graph itself."""
-    values = {*graph.inputs, *graph.initializers.values()}
-    return values.union(*(node.outputs for node in graph))
+def _hand_to(node: ir.Node, known: set[ir.Value | None], scope: Scope) -> None:
+    reads = [(inner, at, value) for inner, at, value in _captures(node) if value not in known]
+    handed: dict[ir.Value, ir.Value] = {}
+    for inner, at, value in reads:
+        if value not in handed:
+            rw = scope.at(node)
+            handed[value] = rw.op("Identity", value)
+            handed[value].type, handed[value].shape = value.type, value.shape
+            inner.replace_input_with(at, handed[value])
+            rw.commit({})
+            scope.journal.changed(node, f"{value.name!r} handed on to its branches by an Identity")
+        inner.replace_input_with(at, handed[value])
 
 
-def _reads(node: ir.Node) -> Iterator[tuple[ir.Node, int, ir.Value]]:
-    """Nodes inside the subgraphs of ``node`` that read a value from outside of these."""
+def _captures(node: ir.Node) -> Iterator[tuple[ir.Node, int, ir.Value]]:
+    """The nodes inside ``node`` that read a value from outside of it, and at which input."""
     inner = [each for graph in subgraphs_of_node(node) for each in graph.all_nodes()]
-    inside = {value for each in inner for value in each.outputs}
+    inside: set[ir.Value] = {value for each in inner for value in each.outputs}
+    for each in (node, *inner):
+        for graph in subgraphs_of_node(each):
+            inside.update(graph.inputs, graph.initializers.values())
     for each in inner:
-        for graph in (each.graph, *subgraphs_of_node(each)):
-            if isinstance(graph, ir.Graph):
-                inside.update(graph.inputs, graph.initializers.values())
-    for each in inner:
-        for index, value in enumerate(each.inputs):
+        for at, value in enumerate(each.inputs):
             if value is not None and value not in inside:
-                yield each, index, value
+                yield each, at, value

@@ -34,7 +34,7 @@ def inline(model: ir.Model, keep: Callable[[ir.Function], bool], journal: Journa
             _prepare(function, model, names)
     try:
         InlinePass(criteria=lambda function: not keep(function))(model)
-    except (ValueError, ir.passes.PassError) as error:
+    except (ValueError, ir.passes.InvariantError, ir.passes.PassError) as error:
         raise DialectError(
             f"a function cannot be inlined, and ATC reads none: {error}; inline it before"
         ) from error

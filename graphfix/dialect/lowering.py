@@ -47,10 +47,12 @@ def lower(model: ir.Model, profile: Profile, *, narrow: bool = False) -> Lowered
     functions.inline(model, lambda function: custom.is_spelled(function, profile), journal)
     optional.name_outputs(model, journal)
     scope = Scope.of(model, journal)
+    scope.knowledge.infer()
     for node in scope.nodes():
         _spell(node, profile, scope, narrow=narrow)
         if node.graph is not None:
             scope.knowledge.settle(node, scope.opset)
+    branches.hand_on_captures(scope)
     imports.reduce_imports(profile, scope)
     names.name_nodes(scope)
     report = journal.report(f"the model cannot be written for {profile.name}")
@@ -72,7 +74,6 @@ def _spell(node: ir.Node, profile: Profile, scope: Scope, *, narrow: bool) -> No
         constants.lower(node, scope)
     else:
         attributes.lower(node, profile, scope)
-        branches.lower(node, scope)
         optional.lower(node, scope)
         if narrow:
             integers.narrow(node, scope)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from graphfix.dialect import custom, grid_sample, integers, matmul, optional, softmax
+from graphfix.dialect import custom, grid_sample, integers, matmul, moved, optional, softmax
 from graphfix.dialect.lowering import MARK
 from graphfix.dialect.records import Journal, Report
 from graphfix.dialect.scope import Scope
@@ -52,6 +52,10 @@ def raise_dialect(
     known = {**OPERATORS, **(operators or {})}
     journal = Journal()
     scope = Scope.of(model, journal)
+    for node in scope.nodes():
+        # Before anything is inferred: without its axes a reduction has another shape.
+        moved.raise_(node, scope)
+    scope.knowledge.infer()
     opset = max((_raised_opset(node, scope.opset) for node in scope.nodes()), default=scope.opset)
     for node in scope.nodes():
         _spell(node, known, opset, softmax_reading, scope)
@@ -96,14 +100,15 @@ def _spell(
 ) -> None:
     if node.op_identifier() in scope.model.functions:
         return
+    in_onnx = node.domain == "" and schemas.schema_at(node.op_type, scope.opset) is not None
     operator = known.get(node.op_type)
-    if operator is not None and node.domain in ("", operator.domain):
+    if operator is not None and node.domain in ("", operator.domain) and not in_onnx:
         custom.raise_(node, operator, opset, scope)
     elif node.domain != "":
         return
     elif grid_sample.is_foreign(node, scope.opset):
         grid_sample.raise_(node, opset, scope)
-    elif schemas.schema_at(node.op_type, scope.opset) is None:
+    elif not in_onnx:
         scope.journal.refuse(node, _unknown(node.op_type, scope.opset))
     elif node.op_type in softmax.OPERATORS and scope.opset < softmax.FIRST_ALIKE:
         softmax.raise_(node, reading, scope)

@@ -22,7 +22,7 @@ class Scope:
 
     @classmethod
     def of(cls, model: ir.Model, journal: Journal) -> "Scope":
-        """Begin with a model; its types and shapes are inferred."""
+        """Begin with a model; its types and shapes are those that the file says."""
         return cls(model, journal, Knowledge(model), Rewriter(model, PassContext()))
 
     @property

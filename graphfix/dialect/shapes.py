@@ -25,7 +25,11 @@ class Knowledge:
         self._stale = False
         self._retyped: set[ir.Value] = set()
         """Values that have another element type than the model said."""
-        fill_types(model)
+
+    def infer(self) -> None:
+        """Look at the whole model, as far as it is valid ONNX."""
+        fill_types(self._model)
+        self._stale = False
 
     def retyped(self, value: ir.Value) -> None:
         """A value has got another element type; what is made of it may have one, too."""
@@ -61,8 +65,7 @@ class Knowledge:
         """Sizes, looked for in the whole model when they are not known yet."""
         known = dims_of(value)
         if known is None and self._stale:
-            fill_types(self._model)
-            self._stale = False
+            self.infer()
             known = dims_of(value)
         if known is None and value is not None and _is_matrix(value):
             return (None, None)

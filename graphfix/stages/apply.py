@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from graphfix import __version__
 from graphfix.adapter import Adapter
+from graphfix.dialect import looks_like_dialect
 from graphfix.errors import UsageError
 from graphfix.files import check_destination
 from graphfix.instrumentations import CheckStructure, Reproduce, SaveAll, Timing, VerifyNumerics
@@ -356,11 +357,14 @@ def _why_not(request: ApplyRequest, outcome: Outcome, numerics: VerifyNumerics) 
     assert final is not None, "a run without failure has a final verification"
     for verification in (*(numerics.steps[step.index] for step in outcome.steps), final):
         if verification.status is not Status.PASSED:
-            return (
-                f"not verified, because {verification.reason}; "
-                "--allow-unverified writes the model all the same"
-            )
+            return f"not verified, because {verification.reason}; {_way_out(request.model)}"
     return ""
+
+
+def _way_out(model: Path) -> str:
+    if looks_like_dialect(load(model)):
+        return f"{model.name} is written for ATC, and 'graphfix raise' makes it ONNX"
+    return "--allow-unverified writes the model all the same"
 
 
 def _sign(
