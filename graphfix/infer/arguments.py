@@ -49,7 +49,7 @@ def parse(arguments: Sequence[str], program: str, typed: Sequence[str]) -> Comma
     """
     own = _own_options()
     parser = _ais_options(program, own)
-    added, plain = own.parse_known_args(list(arguments))
+    plain = own.parse_known_args(list(arguments))[1]
     if "-h" in plain or "--help" in plain:
         raise HelpWanted(parser.format_help())
     given = parser.parse_args(list(arguments))
@@ -77,10 +77,10 @@ def parse(arguments: Sequence[str], program: str, typed: Sequence[str]) -> Comma
         profiler=given.profiler,
         dump=given.dump,
         device_only=_device_only(given),
-        contract=Contract(added.contract),
+        contract=Contract(given.contract),
         arguments=tuple(typed),
     )
-    return Command(options, Backend(added.backend), added.json, tuple(plain))
+    return Command(options, Backend(given.backend), given.json, tuple(plain))
 
 
 def _own_options() -> Parser:

@@ -28,8 +28,6 @@ def file_doubts(
         )
     used = len(lists) * len(lists[0])
     given = sum(map(len, lists))
-    if os.path.isfile(entries[0]):
-        given = len(entries)
     if given > used:
         found.append(
             f"{given - used} of {given} files are left out: there are {len(lists[0])} for the "

@@ -12,8 +12,8 @@ import onnx_ir as ir
 from graphfix.dialect import looks_like_dialect, raise_dialect
 from graphfix.errors import DialectError, ModelError, ToolError
 from graphfix.infer.errors import InferError
-from graphfix.infer.summary import Times
 from graphfix.infer.tensors import OPEN, Array, TensorDesc
+from graphfix.infer.times import Times
 from graphfix.model import load
 from graphfix.runners.onnxruntime import NotRunnable, Session
 
@@ -70,14 +70,14 @@ class Engine:
             ModelError: a node fails.
         """
         for _ in range(loop):
-            started = time.perf_counter()
+            started = milliseconds()
             results = self.execute(arrays)
-            times.add_span(started, time.perf_counter())
+            times.spans.append((started, milliseconds()))
         outputs = []
         for result in results:
-            started = time.perf_counter()
+            started = milliseconds()
             outputs.append(np.asarray(result, order="C"))
-            times.from_device.append((time.perf_counter() - started) * 1000)
+            times.from_device.append(milliseconds() - started)
         return outputs
 
     def execute(self, arrays: Sequence[Array]) -> list[Any]:
@@ -133,6 +133,11 @@ def as_input(data: Array, desc: TensorDesc, shape: tuple[int, ...]) -> Array:
         )
     flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
     return flat.view(desc.datatype).reshape(shape)
+
+
+def milliseconds() -> float:
+    """The time, counted from no particular beginning."""
+    return time.perf_counter() * 1000
 
 
 def _dim(dim: int | str | None) -> int:

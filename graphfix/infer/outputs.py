@@ -16,15 +16,15 @@ def divide(array: Array, parts: int, axis: int, name: str) -> list[Array]:
     """Split an output into one array for each sample of a full group.
 
     Raises:
-        InferError: there is no such axis, or its size is no multiple of the samples.
+        InferError: there is no such axis (a scalar has none), or its size is no multiple of the
+            samples.
     """
-    if parts == 1:
-        return [array]
     if axis >= array.ndim or array.shape[axis] % parts:
         raise InferError(
             f"save out files error array shape:{list(array.shape)}: output {name!r} cannot be "
-            f"divided on axis {axis} among the {parts} samples of a run; choose another axis with "
-            "--output_batchsize_axis, or run one sample at a time"
+            f"divided on axis {axis} among the {parts} sample(s) of a run; choose another axis "
+            "with --output_batchsize_axis, or run one sample at a time; a scalar has no axis: give "
+            "it one in the model"
         )
     return np.array_split(array, parts, axis=axis)
 

@@ -1,6 +1,7 @@
 """``--dymShape_range``: several shapes in one text."""
 
 import itertools
+import os
 from pathlib import Path
 
 from graphfix.infer.errors import InferError
@@ -13,7 +14,7 @@ def expand(text: str) -> tuple[str, ...]:
 
     A dim is a number, ``200~224`` (every size, both included), ``200~224~8`` (in steps) or
     ``224-230-240`` (these sizes). Inputs are separated by ``;`` and vary independently, the last
-    dim fastest. A file ``.info`` has one range on each line.
+    dim fastest. A file has one range on each line.
 
     Raises:
         InferError: the text is not understood, the file cannot be read, or there are too many.
@@ -25,7 +26,7 @@ def expand(text: str) -> tuple[str, ...]:
 
 
 def _lines(text: str) -> list[str]:
-    if not text.endswith(".info"):
+    if not text.endswith(".info") and not os.path.isfile(text):
         return [text]
     try:
         content = Path(text).read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from graphfix.infer.summary import Statistics
+from graphfix.infer.times import Statistics
 
 RULE: Final = "-" * 54
 """The line under a summary on the console."""

@@ -1,5 +1,6 @@
 """A whole command: one run over samples, or one for each device or each shape of a range."""
 
+import itertools
 import os
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from graphfix.errors import GraphfixError
 from graphfix.infer.doubts import file_doubts
 from graphfix.infer.engine import Engine
 from graphfix.infer.errors import InferError
-from graphfix.infer.gears import parse_dims
+from graphfix.infer.gears import Dims, parse_dims
 from graphfix.infer.options import Contract, Options, RunMode
 from graphfix.infer.ranges import expand
 from graphfix.infer.result import RULE, Listener, Result
@@ -40,7 +41,9 @@ def run(options: Options, listener: Listener) -> Result:
         for kind, descs in (("input", engine.inputs), ("output", engine.outputs)):
             for number, desc in enumerate(descs):
                 listener.info(f"{kind} {number} {desc.name} {desc.datatype.name} {desc.shape}")
-    if options.shape_range is not None:
+    if options.shape_range is not None and isinstance(options.gear, Dims):
+        listener.warning("--dymShape_range is left out: --dymDims or --dymShape is given")
+    elif options.shape_range is not None:
         return _run_range(engine, options, listener)
     lists = _files(engine, options, listener)
     prefix = _prefix(options)
@@ -90,11 +93,11 @@ def _run_devices(
 ) -> Result:
     dated = options.contract is Contract.AIS_2025
     divided = lists and (options.divide_input or not dated)
-    count = len(options.devices)
-    share = -(-len(lists[0]) // count) if divided else 0
+    parts = _divide(len(lists[0]), len(options.devices), evenly=dated) if divided else ()
+    listener.info(f"multidevice:{list(options.devices)} run begin")
     runs, spans = [], []
     for index, device in enumerate(options.devices):
-        own = [files[index * share : (index + 1) * share] for files in lists] if divided else lists
+        own = [files[parts[index]] for files in lists] if divided else lists
         if divided and not own[0]:
             listener.warning(f"device {device}: no files are left for it")
             continue
@@ -114,13 +117,22 @@ def _run_devices(
     return result
 
 
+def _divide(count: int, parts: int, *, evenly: bool) -> tuple[slice, ...]:
+    """The share of each device in ``count`` files: as even as can be, or full but for the last."""
+    share, more = divmod(count, parts) if evenly else (-(-count // parts), 0)
+    ends = [index * share + min(index, more) for index in range(parts + 1)]
+    return tuple(slice(start, end) for start, end in itertools.pairwise(ends))
+
+
 def _files(engine: Engine, options: Options, listener: Listener) -> tuple[tuple[str, ...], ...]:
     """The files of each input; none of them for made-up data."""
     if not options.inputs:
+        if options.run_mode is RunMode.FILES:
+            raise InferError("--run_mode files needs --input; leave the option out")
         return ()
     lists = list_files(options.inputs, engine.inputs)
     if options.run_mode is RunMode.FILES:
-        for file in lists[0]:
+        for file in itertools.chain(*lists):
             if file.lower().endswith(".npy"):
                 raise InferError(f"{file}: --run_mode files takes .bin only; leave the option out")
     for doubt in file_doubts(options.inputs, lists, whole_stem=options.pipeline):

@@ -54,9 +54,12 @@ def list_files(entries: Sequence[str], inputs: Sequence[TensorDesc]) -> tuple[tu
     if not inputs:
         raise InferError("the model has no inputs; leave --input out")
     if os.path.isfile(entries[0]):
-        share = len(entries) // len(inputs)
-        if not share:
-            raise InferError(f"{len(entries)} file(s), but the model has {len(inputs)} inputs")
+        share, rest = divmod(len(entries), len(inputs))
+        if rest:
+            raise InferError(
+                f"fileslist:{len(entries)} intensor:{len(inputs)} not match: give as many files "
+                f"for each of {', '.join(each.name for each in inputs)}"
+            )
         lists = [tuple(entries[k * share : (k + 1) * share]) for k in range(len(inputs))]
     else:
         if len(entries) != len(inputs):

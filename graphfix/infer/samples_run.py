@@ -1,7 +1,6 @@
 """One run over samples on onnxruntime, step by step as ais_bench does it."""
 
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from graphfix.infer.doubts import dtype_doubts
-from graphfix.infer.engine import Engine, as_input
+from graphfix.infer.engine import Engine, as_input, milliseconds
 from graphfix.infer.errors import InferError
 from graphfix.infer.gears import Batch, Dims, Shape, element_count, shapes_of
 from graphfix.infer.options import Options
@@ -21,18 +20,13 @@ from graphfix.infer.samples import (
     Plan,
     make_plan,
     read_group,
+    read_sample,
     sample_stem,
     samples_in,
 )
-from graphfix.infer.summary import (
-    SampleFiles,
-    Statistics,
-    Times,
-    summary,
-    summary_path,
-    write_summary,
-)
+from graphfix.infer.summary import SampleFiles, summary, summary_path, write_summary
 from graphfix.infer.tensors import Array
+from graphfix.infer.times import Times
 
 
 @dataclass
@@ -62,10 +56,9 @@ class Run:
         plan = self._plan(lists, shapes)
         self._warm_up(plan, shapes)
         self._all_groups(plan, shapes, prefix)
-        if not batchsize:
-            batchsize = float(np.mean(self.batches))
-        compute = Statistics.of(self.times.compute)
-        throughput = 1000 * batchsize / compute.mean
+        if self.batches:
+            batchsize = sum(self.batches) / len(self.batches)
+        compute, to_device, from_device = self.times.statistics()
         done = DeviceRun(
             device=device,
             prefix=prefix,
@@ -73,21 +66,16 @@ class Run:
             samples=plan.count if lists else 0,
             files=0 if prefix is None else plan.count * len(self.engine.outputs),
             batchsize=batchsize,
-            throughput=throughput,
+            throughput=1000 * batchsize / compute.mean if compute.mean else 0.0,
             compute=compute,
-            to_device=Statistics.of(self.times.to_device),
-            from_device=Statistics.of(self.times.from_device),
+            to_device=to_device,
+            from_device=from_device,
         )
         self._report(done)
         if done.summary is not None:
-            spans = options.pipeline and options.threads > 1
+            files = {} if options.pipeline else self.files
             document = summary(
-                {} if options.pipeline else self.files,
-                options.arguments,
-                self.times,
-                throughput,
-                options.contract,
-                spans=spans,
+                files, options.arguments, self.times, done.throughput, options.contract
             )
             write_summary(document, done.summary)
         return done
@@ -110,10 +98,16 @@ class Run:
     def _plan(self, lists: Sequence[Sequence[str]], shapes: Sequence[Shape] | None) -> Plan:
         if not lists:
             return Plan((Group(0, ((PURE,) * len(self.engine.inputs),)),), 1)
-        if shapes is None or self.options.pipeline:
+        if self.options.pipeline:
             return make_plan(lists, 1)
+        if shapes is None:
+            size = read_sample(lists[0][0]).nbytes
+            return self._say_plan(make_plan(lists, 1), size)
         needed = element_count(shapes[0]) * self.engine.inputs[0].datatype.itemsize
         plan = make_plan(lists, samples_in(needed, lists[0][0]))
+        return self._say_plan(plan, needed)
+
+    def _say_plan(self, plan: Plan, needed: int) -> Plan:
         self.listener.info(
             f"get filesperbatch files0 size:{needed // plan.per_group} tensor0size:{needed} "
             f"filesperbatch:{plan.per_group} runcount:{len(plan.groups)}"
@@ -121,12 +115,11 @@ class Run:
         return plan
 
     def _warm_up(self, plan: Plan, shapes: tuple[Shape, ...] | None) -> None:
-        if not self.options.warmup:
-            return
         arrays = self._arrays(plan.groups[0], plan.per_group, shapes)
         for _ in range(self.options.warmup):
             self.engine.execute(arrays)
-        self.times, self.batches = Times(), []
+        parallel = self.options.pipeline and self.options.threads > 1
+        self.times, self.batches = Times(parallel), []
         self.listener.info(f"warm up {self.options.warmup} done")
 
     def _all_groups(self, plan: Plan, shapes: tuple[Shape, ...] | None, prefix: str | None) -> None:
@@ -158,13 +151,13 @@ class Run:
             self.batches.append(shapes[0][0] if shapes[0] else 1)
         arrays = []
         for k, (array, desc, shape) in enumerate(zip(data, inputs, shapes, strict=True)):
-            started = time.perf_counter()
+            started = milliseconds()
             try:
                 arrays.append(as_input(array, desc, shape))
             except InferError as error:
                 names = list(dict.fromkeys(sample[k] for sample in group.files))
                 raise InferError(f"{' + '.join(names[:4])}: {error}") from error
-            self.times.to_device.append(_milliseconds(started))
+            self.times.to_device.append(milliseconds() - started)
         return arrays
 
     def _made_up(self, shape: Shape, index: int) -> Array:
@@ -237,7 +230,3 @@ def _each(work: Callable[[Group], None], groups: Sequence[Group], threads: int) 
         yield from pool.map(work, groups)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _milliseconds(started: float) -> float:
-    return (time.perf_counter() - started) * 1000

@@ -21,8 +21,8 @@ from graphfix.infer.gears import (
     shapes_of,
 )
 from graphfix.infer.samples import read_sample
-from graphfix.infer.summary import Times
 from graphfix.infer.tensors import Array, TensorDesc
+from graphfix.infer.times import Times
 
 Feed = Any
 """An array, a number of numpy, or a tensor of torch on the CPU."""
@@ -182,8 +182,8 @@ class InferSession:
         """Set the first dynamic dim of every input."""
         self._gear = Batch(int(dym_batch))
 
-    def set_dynamic_hw(self, width: int, height: int) -> None:
-        """Set the dynamic ones of dims 3 and 2."""
+    def set_dynamic_hw(self, height: int, width: int) -> None:
+        """Set the dynamic ones of dims 2 and 3."""
         self._gear = Picture(int(height), int(width))
 
     def set_dynamic_dims(self, dym_dims: str) -> None:
@@ -236,7 +236,7 @@ class InferSession:
 
     def summary(self) -> SessionSummary:
         """The times since the last reset."""
-        return SessionSummary(list(self._times.compute))
+        return SessionSummary(self._times.compute)
 
     def reset_summaryinfo(self) -> None:
         """Forget the times."""

@@ -1,80 +1,15 @@
-"""The times of a run, and the summary that ais_bench writes of them."""
+"""The summary that ais_bench writes of a run."""
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from graphfix.files import write_file
 from graphfix.infer.options import Contract
-
-PERCENTILE: Final = "percentile(99%)"
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Of a list of times, in milliseconds; all 0 when it is empty."""
-
-    min: float = 0.0
-    max: float = 0.0
-    mean: float = 0.0
-    median: float = 0.0
-    percentile: float = 0.0
-    """The 99th, linearly interpolated."""
-    count: int = 0
-
-    @classmethod
-    def of(cls, times: Sequence[float]) -> "Statistics":
-        """Of these times."""
-        if not times:
-            return cls()
-        return cls(
-            min=min(times),
-            max=max(times),
-            mean=float(np.mean(times)),
-            median=float(np.median(times)),
-            percentile=float(np.percentile(times, 99)),
-            count=len(times),
-        )
-
-    def to_dict(self) -> dict[str, float]:
-        """With the keys of the summary, in its order."""
-        return {
-            "min": self.min,
-            "max": self.max,
-            "mean": self.mean,
-            "median": self.median,
-            PERCENTILE: self.percentile,
-            "count": self.count,
-        }
-
-    def line(self, name: str) -> str:
-        """The line of the console."""
-        numbers = list(self.to_dict().items())[:-1]
-        return f"{name} (ms): " + ", ".join(f"{key} = {value}" for key, value in numbers)
-
-
-@dataclass
-class Times:
-    """What was measured so far, in milliseconds."""
-
-    compute: list[float] = field(default_factory=list)
-    """One for each execution; start and end are in ``spans``."""
-    spans: list[tuple[float, float]] = field(default_factory=list)
-    """Start and end of each execution, on the clock of ``time.perf_counter``."""
-    to_device: list[float] = field(default_factory=list)
-    """One for each input of a group."""
-    from_device: list[float] = field(default_factory=list)
-    """One for each output of a group."""
-
-    def add_span(self, started: float, ended: float) -> None:
-        """Note an execution, in seconds on that clock."""
-        self.spans.append((started, ended))
-        self.compute.append((ended - started) * 1000)
+from graphfix.infer.times import Times
 
 
 @dataclass(frozen=True)
@@ -98,26 +33,15 @@ def summary(
     times: Times,
     throughput: float,
     contract: Contract,
-    *,
-    spans: bool = False,
 ) -> dict[str, Any]:
-    """The summary, its keys in the order of that release.
-
-    ``spans`` for runs on several threads, of which start and end are kept.
-    """
-    compute = Statistics.of(times.compute).to_dict()
-    listed: list[Any] = list(map(list, times.spans)) if spans else times.compute
-    if spans:
-        compute = {key: compute[key] for key in ("mean", "count")}
-    latencies = {
-        "NPU_compute_time": compute,
-        "H2D_latency": Statistics.of(times.to_device).to_dict(),
-        "D2H_latency": Statistics.of(times.from_device).to_dict(),
-    }
+    """The summary, its keys in the order of that release."""
+    names = ("NPU_compute_time", "H2D_latency", "D2H_latency")
+    latencies = {name: each.to_dict() for name, each in zip(names, times.statistics(), strict=True)}
+    listed = list(map(list, times.spans)) if times.parallel else times.compute
     tail: dict[str, Any] = {"npu_compute_time_list": listed, "throughput": throughput}
     if contract is Contract.AIS_2022:
-        for each in latencies.values():
-            each.pop("count")
+        for latency in latencies.values():
+            del latency["count"]
         del tail["npu_compute_time_list"]
     elif contract is Contract.AIS_2023:
         tail = {"throughput": throughput, "npu_compute_time_list": listed}

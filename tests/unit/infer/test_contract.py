@@ -106,6 +106,8 @@ def check_summary(summary: dict[str, Any], case: Case, lines: Sequence[str]) -> 
     compute = summary["NPU_compute_time"]
     if "spans" in case.summary:
         assert list(compute) == ["mean", "count"]
+        assert list(summary["H2D_latency"]) == list(summary["D2H_latency"]) == ["mean", "count"]
+        assert compute["mean"] * compute["count"] <= max(t[1] for t in times) - min(times)[0] + 1e-6
         assert len(times) == compute["count"] == case.summary["spans"]
         assert all(start < end for start, end in times)
     elif contract and contract[1] == "2022":

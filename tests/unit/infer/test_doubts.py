@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.infer.cases import A, B, f32, images, npy, row
+from tests.unit.infer.cases import f32, images, npy, row
 from tests.unit.infer.drive import run_ais_bench, write_files
 from tests.unit.infer.models import write_model
 
@@ -48,12 +48,6 @@ DOUBTS: dict[str, tuple[str, str, Mapping[str, bytes], str]] = {
             "bin/x.bin: input 'x' takes float32, but every number in it is below 1.2e-38: these "
             "look like integers; convert them before they are saved"
         ),
-    ),
-    "files left out of a list": (
-        "two",
-        f"--input a0.bin,a1.bin,b0.bin,b1.bin,b2.bin {SAVED}",
-        {**A, **B},
-        "1 of 5 files are left out: there are 2 for the first of 2 inputs",
     ),
     "more files for the second input": (
         "two",

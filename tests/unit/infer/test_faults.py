@@ -169,3 +169,10 @@ def test_an_error_is_json_too() -> None:
     document = json.loads(result.out)
     assert document["exit_code"] == 2
     assert document["error"].startswith("arg0 tensorsize: 12 filesize: ")
+
+
+def test_a_range_of_shapes_that_all_fail_is_a_failure_of_graphfix_alone() -> None:
+    write_model("dynamic", Path())
+    args = ("--model", "m.onnx", "--dymShape_range", "x:2,4~5")
+    assert run("infer", *args).code == 1
+    assert run_ais_bench(*args).code == 0

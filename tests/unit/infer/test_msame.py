@@ -60,6 +60,7 @@ def test_outputs_of_a_folder_are_named_after_its_files() -> None:
     assert written() == {"a_output_0.bin": f32(1, 1, 1), "b_output_0.bin": f32(2, 2, 2)}
     assert result.out.count("Inference time: ") == 2, "--loop is ignored"
     assert re.search(r"^Inference average time : \d+\.\d\d ms$", result.out, re.MULTILINE)
+    assert re.search(r"^Inference average time without first time: \S+ ms$", result.out, re.M)
 
 
 def test_files_of_several_folders_go_by_the_names_of_the_first() -> None:

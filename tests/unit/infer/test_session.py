@@ -120,7 +120,7 @@ def test_sizes_set_beforehand(tmp_path: Path) -> None:
     found.set_dynamic_dims("x:4,3")
     assert found.run([np.zeros(12, np.float32)])[0].shape == (4, 3)
     picture = session("picture", tmp_path)
-    picture.set_dynamic_hw(3, 2)
+    picture.set_dynamic_hw(2, 3)
     assert picture.run([np.zeros(6, np.float32)])[0].shape == (1, 1, 2, 3)
 
 
