@@ -149,8 +149,7 @@ def test_a_library_that_is_missing_is_named(folder: Path, monkeypatch: pytest.Mo
 
     assert result.code == 2
     assert result.err == (
-        "error: this metric needs rapidfuzz, which is not installed; "
-        "run pip install 'graphfix[metrics]'\n"
+        "error: this needs rapidfuzz, which is not installed; run pip install 'graphfix[metrics]'\n"
     )
 
 

@@ -9,23 +9,17 @@ from graphfix.metrics.cosine import Cosine, cosine_similarity
 from graphfix.metrics.decode import best_class, class_map, ctc_greedy
 from graphfix.metrics.error_rate import ErrorRate, error_rates
 from graphfix.metrics.image_quality import ImageQuality, image_quality
-from graphfix.metrics.labels import read_json
-from graphfix.metrics.metric import Files, Metric
+from graphfix.metrics.metric import Files, Metric, arrays, decoded
 from graphfix.metrics.outputs import Layout, find_outputs, parse_dtype, parse_shape, read_output
 from graphfix.metrics.recognition import Recognition, text_recognition
 from graphfix.metrics.reference import Judgement, Reference, judge, parse_reference
-from graphfix.metrics.reid import Identity, Reid, read_identities, reid
+from graphfix.metrics.reid import Reid, reid
 from graphfix.metrics.sample import Sample
 from graphfix.metrics.score import Figure, Score, Unit
 from graphfix.metrics.segmentation import Segmentation, segmentation
-from graphfix.metrics.text_detection import (
-    Region,
-    TextDetection,
-    read_icdar_regions,
-    text_detection,
-)
+from graphfix.metrics.text_detection import TextDetection, text_detection
 from graphfix.metrics.top_k import TopK, top_k
-from graphfix.metrics.voc import Detection, Truth, Voc, read_voc_objects, voc_precision
+from graphfix.metrics.voc import Detection, Voc, voc_precision
 
 METRICS: Mapping[str, type[Metric]] = MappingProxyType(
     {
@@ -53,22 +47,21 @@ __all__ = [
     "Detection",
     "Figure",
     "Files",
-    "Identity",
     "Judgement",
     "Layout",
     "Metric",
     "Reference",
-    "Region",
     "Sample",
     "Score",
-    "Truth",
     "Unit",
     "answers",
+    "arrays",
     "best_class",
     "class_map",
     "coco_precision",
     "cosine_similarity",
     "ctc_greedy",
+    "decoded",
     "error_rates",
     "find_outputs",
     "image_quality",
@@ -76,11 +69,7 @@ __all__ = [
     "parse_dtype",
     "parse_reference",
     "parse_shape",
-    "read_icdar_regions",
-    "read_identities",
-    "read_json",
     "read_output",
-    "read_voc_objects",
     "reid",
     "segmentation",
     "text_detection",

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphfix.datasets.files import read_json
 from graphfix.errors import UsageError
-from graphfix.metrics.labels import join, read_json
+from graphfix.metrics.join import join
 from graphfix.metrics.metric import Files, Metric
 from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score

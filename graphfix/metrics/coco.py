@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphfix.datasets.files import read_json
 from graphfix.errors import ModelError, UsageError
-from graphfix.metrics.labels import read_json
-from graphfix.metrics.library import library
+from graphfix.library import library
 from graphfix.metrics.metric import Files, Metric
 from graphfix.metrics.score import Figure, Score
 

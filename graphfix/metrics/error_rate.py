@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from graphfix.metrics.labels import join, read_texts
-from graphfix.metrics.library import library
+from graphfix.datasets.texts import read_texts
+from graphfix.library import library
+from graphfix.metrics.join import join
 from graphfix.metrics.metric import Files, Metric
 from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from graphfix.contract import Array
+from graphfix.datasets.files import files_by_name
+from graphfix.datasets.images import IMAGE_SUFFIXES, read_image
 from graphfix.errors import ModelError, UsageError
-from graphfix.metrics.images import IMAGE_SUFFIXES, read_image
-from graphfix.metrics.labels import files_by_name
 from graphfix.metrics.metric import Files, Metric, arrays, decoded
 from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score, Unit

@@ -8,7 +8,7 @@ from typing import ClassVar, TypeVar
 
 from graphfix.contract import Array
 from graphfix.errors import ModelError, UsageError
-from graphfix.metrics.labels import join
+from graphfix.metrics.join import join
 from graphfix.metrics.outputs import Layout, find_outputs, read_output
 from graphfix.metrics.sample import Sample
 from graphfix.metrics.score import Score

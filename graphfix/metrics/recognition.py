@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from graphfix.datasets.files import read_lines
+from graphfix.datasets.texts import read_texts
 from graphfix.errors import UsageError
+from graphfix.library import library
 from graphfix.metrics.decode import ctc_greedy
-from graphfix.metrics.labels import join, read_lines, read_texts
-from graphfix.metrics.library import library
+from graphfix.metrics.join import join
 from graphfix.metrics.metric import Files, Metric, arrays, decoded
 from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score

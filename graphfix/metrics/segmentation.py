@@ -1,16 +1,17 @@
 """Semantic segmentation: intersection over union, pixel accuracy and kappa."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from graphfix.contract import Array
+from graphfix.datasets.cityscapes import cityscapes, read_train_ids
+from graphfix.datasets.files import files_by_name
+from graphfix.datasets.images import read_image
 from graphfix.errors import UsageError
 from graphfix.metrics.decode import class_map
-from graphfix.metrics.images import read_image
-from graphfix.metrics.labels import files_by_name
 from graphfix.metrics.metric import Files, Metric, arrays, decoded
 from graphfix.metrics.outputs import Layout, read_output
 from graphfix.metrics.sample import Sample, some
@@ -85,7 +86,7 @@ class Segmentation(Metric):
 
     name = "miou"
     outputs = "folder of arrays: scores [C,H,W] or classes [H,W], with or without a batch of 1"
-    labels = "folder of .png (or .npy) maps of classes [H,W] of the same names"
+    labels = "folder of .png (or .npy) maps of classes [H,W] of the same names, or of Cityscapes"
     libraries = ("pillow",)
 
     classes: int
@@ -99,9 +100,17 @@ class Segmentation(Metric):
 
     def evaluate(self, files: Files) -> Score:
         """See :func:`segmentation`."""
-        samples = decoded(arrays(files, files_by_name(files.labels, (".png", ".npy"))), class_map)
-        maps = (Sample(item.name, item.output, _read(item.truth)) for item in samples)
+        truths, read = _truths(files.labels)
+        samples = decoded(arrays(files, truths), class_map)
+        maps = (Sample(item.name, item.output, read(item.truth)) for item in samples)
         return segmentation(maps, self.classes, self.ignore)
+
+
+def _truths(labels: Path) -> tuple[Mapping[str, Path], Callable[[Path], Array]]:
+    """The files of labels by the names of their images, and how to read one."""
+    if (labels / "gtFine").is_dir():
+        return {picture.name: picture.truth for picture in cityscapes(labels)}, read_train_ids
+    return files_by_name(labels, (".png", ".npy")), _read
 
 
 def _read(path: Path) -> Array:

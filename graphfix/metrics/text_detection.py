@@ -1,31 +1,23 @@
 """Text detection: precision, recall and their harmonic mean, by the rules of ICDAR 2015."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from graphfix.errors import ModelError, UsageError
-from graphfix.metrics.labels import files_by_name, join, numbered_lines
-from graphfix.metrics.library import library
+from graphfix.datasets.icdar2015 import (
+    Outline,
+    Region,
+    files_of,
+    read_outlines,
+    read_regions,
+)
+from graphfix.errors import ModelError
+from graphfix.library import library
+from graphfix.metrics.join import join
 from graphfix.metrics.metric import Files, Metric
 from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
-
-Outline = tuple[tuple[float, float], ...]
-"""The corners of a polygon, ``x, y`` in pixels, in order."""
-
-UNREADABLE = "###"
-"""The text of a region that need not be found."""
-
-
-@dataclass(frozen=True)
-class Region:
-    """A word that is there; one that does not count need not be found, and may be."""
-
-    outline: Outline
-    counts: bool = True
 
 
 def text_detection(
@@ -85,27 +77,6 @@ def _matches(wanted: Sequence[Any], found: Sequence[Any], overlap: float) -> int
     return len(found) - len(free)
 
 
-def read_icdar_regions(path: Path) -> Sequence[Region]:
-    """The regions in a file with lines ``x1,y1,x2,y2,x3,y3,x4,y4,TEXT``.
-
-    Raises:
-        UsageError: it cannot be read, or a line has another form.
-    """
-    return [Region(outline, text != UNREADABLE) for outline, text in _read_lines(path)]
-
-
-def _read_lines(path: Path) -> Iterable[tuple[Outline, str]]:
-    for where, line in numbered_lines(path):
-        *corners, rest = [*line.split(",", 8), ""][:9]
-        try:
-            numbers = [float(part) for part in corners]
-        except ValueError:
-            numbers = []
-        if len(numbers) != 8:
-            raise UsageError(f"{where}: write x1,y1,x2,y2,x3,y3,x4,y4 and what belongs to it")
-        yield tuple(zip(numbers[::2], numbers[1::2], strict=True)), rest.strip()
-
-
 @dataclass(frozen=True)
 class TextDetection(Metric):
     """Precision, recall and hmean of text detection, by the rules of ICDAR 2015."""
@@ -121,18 +92,13 @@ class TextDetection(Metric):
 
     def evaluate(self, files: Files) -> Score:
         """See :func:`text_detection`."""
-        pairs = join(_files(files.outputs, "res_"), _files(files.labels, "gt_"), files.labels)
+        pairs = join(files_of(files.outputs, "res_"), files_of(files.labels, "gt_"), files.labels)
         samples = (
             Sample(
                 pair.name,
-                [outline for outline, _ in _read_lines(pair.output)],
-                read_icdar_regions(pair.truth),
+                read_outlines(pair.output),
+                read_regions(pair.truth),
             )
             for pair in pairs
         )
         return text_detection(samples, overlap=self.overlap)
-
-
-def _files(folder: Path, prefix: str) -> Mapping[str, Path]:
-    found = files_by_name(folder, (".txt",))
-    return {name.removeprefix(prefix).removesuffix(".txt"): path for name, path in found.items()}

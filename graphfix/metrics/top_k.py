@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphfix.contract import Array
+from graphfix.datasets.imagenet import read_classes
 from graphfix.errors import UsageError
-from graphfix.metrics.labels import read_classes
 from graphfix.metrics.metric import Files, Metric, arrays
 from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score

@@ -6,19 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 
 from graphfix.contract import Array
+from graphfix.datasets.files import files_by_name, numbered_lines
+from graphfix.datasets.voc import Box, VocObject, read_voc_objects
 from graphfix.errors import ModelError, UsageError
-from graphfix.metrics.labels import files_by_name, numbered_lines
 from graphfix.metrics.metric import Files, Metric
 from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
-
-Box = tuple[float, float, float, float]
-"""``x1, y1, x2, y2`` in pixels; the last row and column belong to the box."""
 
 
 @dataclass(frozen=True)
@@ -30,27 +27,18 @@ class Detection:
     box: Box
 
 
-@dataclass(frozen=True)
-class Truth:
-    """A box that is there; one that is ``difficult`` need not be found, and may be."""
-
-    label: str
-    box: Box
-    difficult: bool = False
-
-
 @dataclass
 class _Class:
     """All images' boxes of one class."""
 
     found: list[tuple[float, int, Box]] = field(default_factory=list)
     """Score, number of the image, box."""
-    there: dict[int, list[Truth]] = field(default_factory=lambda: defaultdict(list))
+    there: dict[int, list[VocObject]] = field(default_factory=lambda: defaultdict(list))
     """By the number of the image."""
 
 
 def voc_precision(
-    samples: Iterable[Sample[Sequence[Detection], Sequence[Truth]]],
+    samples: Iterable[Sample[Sequence[Detection], Sequence[VocObject]]],
     *,
     overlap: float = 0.5,
     eleven_points: bool = False,
@@ -132,38 +120,6 @@ def _area(recall: Array, precision: Array) -> float:
 
 def _eleven_points(recall: Array, precision: Array) -> float:
     return math.fsum(precision[recall >= k / 10].max(initial=0.0) for k in range(11)) / 11
-
-
-def read_voc_objects(path: Path) -> Sequence[Truth]:
-    """The objects in one annotation file (XML).
-
-    Raises:
-        UsageError: it cannot be read, or an object lacks its name or box.
-    """
-    try:
-        objects = ElementTree.parse(path).getroot().findall("object")
-        return [
-            Truth(
-                _text(item, "name"),
-                (
-                    float(_text(item, "bndbox/xmin")),
-                    float(_text(item, "bndbox/ymin")),
-                    float(_text(item, "bndbox/xmax")),
-                    float(_text(item, "bndbox/ymax")),
-                ),
-                item.findtext("difficult", "0").strip() == "1",
-            )
-            for item in objects
-        ]
-    except (OSError, ValueError, ElementTree.ParseError) as error:
-        raise UsageError(f"{path}: is no annotation of Pascal VOC: {error}") from error
-
-
-def _text(item: ElementTree.Element, name: str) -> str:
-    text = item.findtext(name)
-    if not text:
-        raise ValueError(f"an object has no {name}")
-    return text.strip()
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from graphfix.errors import ModelError, UsageError
+from graphfix.library import library
 from graphfix.metrics import CocoKind, Files, coco_precision
 from graphfix.metrics.coco import Coco
-from graphfix.metrics.library import library
 
 Document = dict[str, Any]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphfix.datasets import Identity, read_identities
 from graphfix.errors import UsageError
-from graphfix.metrics import Files, Identity, Sample, Score, read_identities, reid
+from graphfix.metrics import Files, Sample, Score, reid
 from graphfix.metrics.reid import Reid
 
 Image = Sample[np.ndarray, Identity]
@@ -133,11 +134,3 @@ def test_the_folders_of_market_1501_and_a_list(tmp_path: Path) -> None:
             np.save(tmp_path / "out" / f"{stem}_0.npy", np.array([[identity.person, 1.0]]))
     for labels in (market, tmp_path / "list.txt"):
         assert Reid().evaluate(Files(tmp_path / "out", labels)).figure("mAP").value == 1
-
-
-def test_a_wrong_list_or_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text("a.jpg 1 1 probe\n")
-    with pytest.raises(UsageError, match=r"list\.txt, line 1: write NAME PERSON CAMERA query"):
-        read_identities(tmp_path / "list.txt")
-    with pytest.raises(UsageError, match="has no folder query, as Market-1501 has"):
-        read_identities(tmp_path)

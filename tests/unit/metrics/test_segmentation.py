@@ -129,3 +129,18 @@ def test_outputs_of_ais_bench_against_label_images(tmp_path: Path) -> None:
     files = Files(tmp_path / "out", tmp_path / "labels", Layout(index=1))
     with pytest.raises(UsageError, match=r"sample a: shape \(8000,\) is no map"):
         Segmentation(classes=5).evaluate(files)
+
+
+def test_cityscapes_is_read_by_its_label_ids(tmp_path: Path) -> None:
+    for folder in ("out", "leftImg8bit/val/ulm", "gtFine/val/ulm"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "leftImg8bit/val/ulm/ulm_1_leftImg8bit.png").touch()
+    ids = np.array([[7, 7, 8, 26], [0, 5, 33, 33]], np.uint8)
+    Image.fromarray(ids).save(tmp_path / "gtFine/val/ulm/ulm_1_gtFine_labelIds.png")
+    found = np.array([[0, 1, 1, 13], [3, 3, 18, 18]], np.int32)
+    found.tofile(tmp_path / "out" / "ulm_1_leftImg8bit_0.bin")
+
+    layout = Layout(dtype="int32", shape=(1, 2, 4))
+    score = Segmentation(classes=19).evaluate(Files(tmp_path / "out", tmp_path, layout))
+    assert score.figure("mIoU").value == pytest.approx((1 / 2 + 1 / 2 + 1 + 1) / 4)
+    assert score.figure("accuracy").value == pytest.approx(5 / 6)

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphfix.datasets import VocObject
+from graphfix.datasets.voc import Box
 from graphfix.errors import ModelError, UsageError
-from graphfix.metrics import Detection, Files, Sample, Truth, read_voc_objects, voc_precision
-from graphfix.metrics.voc import Box, Voc
+from graphfix.metrics import Detection, Files, Sample, voc_precision
+from graphfix.metrics.voc import Voc
 
 A: Box = (10, 10, 29, 29)
 B: Box = (100, 100, 139, 119)
@@ -16,20 +18,22 @@ FAR: Box = (300, 300, 310, 310)
 
 
 def image(
-    found: Sequence[tuple[float, Box]], there: Sequence[Truth]
-) -> Sample[Sequence[Detection], Sequence[Truth]]:
+    found: Sequence[tuple[float, Box]], there: Sequence[VocObject]
+) -> Sample[Sequence[Detection], Sequence[VocObject]]:
     return Sample("img", [Detection("dog", score, box) for score, box in found], there)
 
 
-def ap(*images: Sample[Sequence[Detection], Sequence[Truth]], eleven_points: bool = False) -> float:
+def ap(
+    *images: Sample[Sequence[Detection], Sequence[VocObject]], eleven_points: bool = False
+) -> float:
     return voc_precision(images, eleven_points=eleven_points).figure("AP[dog]").value
 
 
 def test_right_wrong_right_by_hand() -> None:
     """Recalls 1/3, 1/3, 2/3 at precisions 1, 1/2, 2/3."""
     images = (
-        image([(0.9, A), (0.8, FAR)], [Truth("dog", A)]),
-        image([(0.7, B)], [Truth("dog", A), Truth("dog", B)]),
+        image([(0.9, A), (0.8, FAR)], [VocObject("dog", A)]),
+        image([(0.7, B)], [VocObject("dog", A), VocObject("dog", B)]),
     )
 
     assert ap(*images) == pytest.approx(1 / 3 * 1 + 1 / 3 * 2 / 3)
@@ -38,13 +42,13 @@ def test_right_wrong_right_by_hand() -> None:
 
 
 def test_a_second_detection_of_the_same_truth_is_wrong() -> None:
-    assert ap(image([(0.9, A), (0.8, A), (0.7, B)], [Truth("dog", A), Truth("dog", B)])) == (
-        pytest.approx(1 / 2 * 1 + 1 / 2 * 2 / 3)
-    )
+    assert ap(
+        image([(0.9, A), (0.8, A), (0.7, B)], [VocObject("dog", A), VocObject("dog", B)])
+    ) == (pytest.approx(1 / 2 * 1 + 1 / 2 * 2 / 3))
 
 
 def test_a_difficult_truth_neither_counts_nor_harms() -> None:
-    there = [Truth("dog", A), Truth("dog", B, difficult=True)]
+    there = [VocObject("dog", A), VocObject("dog", B, difficult=True)]
 
     assert ap(image([(0.9, B), (0.85, B), (0.8, A)], there)) == 1
     assert ap(image([(0.9, A)], there)) == 1
@@ -54,9 +58,9 @@ def test_the_overlap_is_counted_in_whole_pixels() -> None:
     """20 x 20 pixels against 10 of their columns: exactly one half."""
     half: Box = (10, 10, 19, 29)
 
-    assert ap(image([(0.9, half)], [Truth("dog", A)])) == 1
-    assert ap(image([(0.9, (10, 10, 18, 29))], [Truth("dog", A)])) == 0
-    assert ap(image([(0.9, (30, 10, 49, 29))], [Truth("dog", A)])) == 0
+    assert ap(image([(0.9, half)], [VocObject("dog", A)])) == 1
+    assert ap(image([(0.9, (10, 10, 18, 29))], [VocObject("dog", A)])) == 0
+    assert ap(image([(0.9, (30, 10, 49, 29))], [VocObject("dog", A)])) == 0
 
 
 def test_a_detection_is_held_against_the_truth_it_overlaps_most() -> None:
@@ -64,12 +68,12 @@ def test_a_detection_is_held_against_the_truth_it_overlaps_most() -> None:
     near: Box = (10, 10, 29, 31)
 
     assert ap(
-        image([(0.9, A), (0.8, near)], [Truth("dog", A), Truth("dog", (10, 10, 29, 45))])
+        image([(0.9, A), (0.8, near)], [VocObject("dog", A), VocObject("dog", (10, 10, 29, 45))])
     ) == (pytest.approx(0.5))
 
 
 def test_a_detection_in_another_image_is_wrong() -> None:
-    assert ap(image([], [Truth("dog", A)]), image([(0.9, A)], [])) == 0
+    assert ap(image([], [VocObject("dog", A)]), image([(0.9, A)], [])) == 0
 
 
 def test_agrees_with_the_definition_on_random_boxes() -> None:
@@ -77,7 +81,7 @@ def test_agrees_with_the_definition_on_random_boxes() -> None:
     images, ranked, positives = [], [], 0
     for number in range(20):
         truths = [
-            Truth("dog", (x, y, x + 19, y + 19)) for x, y in random.integers(0, 5, (3, 2)) * 100
+            VocObject("dog", (x, y, x + 19, y + 19)) for x, y in random.integers(0, 5, (3, 2)) * 100
         ]
         truths = list(dict.fromkeys(truths))
         scores = random.permutation(1000)[:6] / 1000 + number / 1e6
@@ -100,7 +104,7 @@ def test_agrees_with_the_definition_on_random_boxes() -> None:
 
 def test_labels_that_are_not_there_are_told() -> None:
     cat = [Detection("cat", 0.9, A)]
-    there = [Truth("dog", A), Truth("cow", B, difficult=True)]
+    there = [VocObject("dog", A), VocObject("cow", B, difficult=True)]
     score = voc_precision([Sample("a", cat, there)])
 
     assert [figure.name for figure in score.figures] == ["mAP", "AP[dog]"]
@@ -111,7 +115,7 @@ def test_labels_that_are_not_there_are_told() -> None:
 
 def test_nan_is_a_failure_of_the_model() -> None:
     with pytest.raises(ModelError, match="sample img: a detection of 'dog' has NaN"):
-        ap(image([(float("nan"), A)], [Truth("dog", A)]))
+        ap(image([(float("nan"), A)], [VocObject("dog", A)]))
 
 
 XML = """<annotation><folder>VOC2007</folder><filename>000001.jpg</filename>
@@ -130,13 +134,6 @@ def files(tmp_path: Path) -> Files:
     for name in ("000001", "000002"):
         (tmp_path / "Annotations" / f"{name}.xml").write_text(XML)
     return Files(tmp_path / "found", tmp_path / "Annotations")
-
-
-def test_annotations(files: Files) -> None:
-    assert read_voc_objects(files.labels / "000001.xml") == [
-        Truth("dog", A),
-        Truth("person", (1, 2, 3, 4), difficult=True),
-    ]
 
 
 def test_files_of_the_development_kit(files: Files, tmp_path: Path) -> None:

@@ -18,6 +18,5 @@ def library(name: str) -> Any:
         if error.name != name.partition(".")[0]:
             raise
         raise UsageError(
-            f"this metric needs {error.name}, which is not installed; "
-            "run pip install 'graphfix[metrics]'"
+            f"this needs {error.name}, which is not installed; run pip install 'graphfix[metrics]'"
         ) from error
