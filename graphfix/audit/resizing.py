@@ -6,6 +6,7 @@ Formulas: the operator Resize of the ONNX specification (opset 11 and later).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -106,11 +107,13 @@ def resizing(node: ir.Node, view: View) -> Resizing:
     )
 
 
+@lru_cache(maxsize=256)
 def points(axis: Axis, factor: Fraction, coordinates: str, rounding: str) -> Sequence[int] | None:
     """The points of the input that the points of the output are, in nearest mode.
 
     Where the sizes are not known, the points of one period of the factor, if it is short: they say
-    the same. ``None`` for coordinates and roundings that are not known, and where sizes matter.
+    the same. ``None`` for coordinates and roundings that are not known, where sizes matter but are
+    not known, and for axes longer than any picture.
     """
     before, after = axis.before, axis.after
     if not before or not after:
@@ -122,7 +125,8 @@ def points(axis: Axis, factor: Fraction, coordinates: str, rounding: str) -> Seq
     if position is None or to_index is None or after > _LONGEST:
         return None
     last = before - 1
-    return [min(max(to_index(*position(i, factor, before, after)), 0), last) for i in range(after)]
+    indices = (to_index(*position(i, factor, before, after)) for i in range(after))
+    return tuple(min(max(index, 0), last) for index in indices)
 
 
 def _half_pixel(i: int, factor: Fraction, before: int, after: int) -> tuple[int, int]:

@@ -42,7 +42,7 @@ class ResizeRatio(NodeRule):
 
 
 def _moves(axis: Axis, what: Resizing) -> bool:
-    if axis.scale is None or axis.ratio is None:
+    if axis.scale is None or axis.ratio is None or axis.scale == axis.ratio:
         return False
     wanted = points(axis, axis.scale, what.coordinates, what.rounding)
     return wanted != points(axis, axis.ratio, what.coordinates, what.rounding)

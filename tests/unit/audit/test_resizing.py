@@ -17,7 +17,9 @@ BEFORE = (1, 2, 3, 4, 5, 6, 8)
 AFTER = (1, 2, 3, 4, 6, 8, 9, 16)
 
 
-def taken_by_onnxruntime(before: int, coordinates: str, rounding: str) -> dict[int, list[int]]:
+def taken_by_onnxruntime(
+    before: int, coordinates: str, rounding: str
+) -> dict[int, tuple[int, ...]]:
     """The points for each size after, in one model."""
     nodes = [
         helper.make_node(
@@ -39,7 +41,7 @@ def taken_by_onnxruntime(before: int, coordinates: str, rounding: str) -> dict[i
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     feeds = {"x": np.arange(before, dtype=np.float32)[:, None]}
     found = session.run(None, feeds)
-    return {a: y[:, 0].astype(int).tolist() for a, y in zip(AFTER, found, strict=True)}
+    return {a: tuple(y[:, 0].astype(int).tolist()) for a, y in zip(AFTER, found, strict=True)}
 
 
 @pytest.mark.parametrize("coordinates", COORDINATES)
