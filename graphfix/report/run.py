@@ -91,9 +91,9 @@ def _errors(report: RunReport) -> str:
     rows = []
     for output in outputs:
         seen, allowed = output.get("max_abs"), output.get("allowed")
-        if isinstance(seen, (int, float)) and isinstance(allowed, (int, float)) and allowed:
-            label = f"{seen:.3g} of {allowed:.3g} allowed"
-            rows.append((str(output["output"]), seen / allowed, label))
+        if isinstance(seen, (int, float)) and isinstance(allowed, (int, float)):
+            label = f"{seen:.3g} of {allowed:.3g} allowed" if seen else "equal, bit for bit"
+            rows.append((str(output["output"]), seen / allowed if allowed else 0.0, label))
     return bars(
         "Error of each output",
         rows,

@@ -34,6 +34,9 @@ from graphfix.target import load_profile
 SCHEMA: Final = 1
 """Version of the JSON report; raised when a key changes its meaning or goes away."""
 
+_TAIL: Final = 12
+"""Lines of a program's output that the reason of a failure shows."""
+
 
 class Stage(str, Enum):
     """The stages, in their order."""
@@ -209,10 +212,7 @@ class _Run:
             record = self.cache.read(stage.value, key)
             status = Status.CACHED
             if record is None:
-                place = self.folder / stage.value
-                shutil.rmtree(place, ignore_errors=True)
-                place.mkdir()
-                record = replace(work(place), key=key, seconds=time.perf_counter() - started)
+                record = replace(work(), key=key, seconds=time.perf_counter() - started)
                 self.cache.write(stage.value, record)
                 status = Status.DONE
         except _NotRun as reason:
@@ -226,13 +226,20 @@ class _Run:
         self.records[stage] = record
         return StageResult(stage, status, "", record.seconds, record.facts)
 
+    def _place(self, stage: Stage) -> Path:
+        """An empty folder for what the stage writes."""
+        place = self.folder / stage.value
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        return place
+
     # Each stage says what its result depends on, and how to get it.
 
     def _export(self) -> "_Plan":
         request = self.request
         if request.model is not None:
             given = request.model
-            return key_of(model=digest(load(given)), path=given), lambda place: Record(
+            return key_of(model=digest(load(given)), path=given), lambda: Record(
                 {"model": str(given), "given": True}
             )
         script = script_of(self.adapter)
@@ -254,7 +261,8 @@ class _Run:
             checkpoint=file_digest(request.checkpoint) if request.checkpoint else None,
         )
 
-        def work(place: Path) -> Record:
+        def work() -> Record:
+            place = self._place(Stage.EXPORT)
             lines = export(self.adapter, export_request)
             model = load(export_request.output)
             facts = {
@@ -283,7 +291,8 @@ class _Run:
             seed=self.request.seed,
         )
 
-        def work(place: Path) -> Record:
+        def work() -> Record:
+            place = self._place(Stage.APPLY)
             first, chooses = auto_stage.split(self.adapter.pipeline)
             request = ApplyRequest(
                 model=source,
@@ -315,7 +324,7 @@ class _Run:
             target_files=[file_digest(path) for path in self.request.target_files],
         )
 
-        def work(place: Path) -> Record:
+        def work() -> Record:
             found = audit(
                 AuditRequest(model, self.target, self.cann, self.request.target_files),
                 self.registry,
@@ -346,7 +355,8 @@ class _Run:
             host=self.request.host,
         )
 
-        def work(place: Path) -> Record:
+        def work() -> Record:
+            place = self._place(Stage.CONVERT)
             request = ConvertRequest(
                 model=model,
                 output=place,
@@ -384,14 +394,17 @@ class _Run:
             batchsize=self.adapter.batchsize,
         )
 
-        def work(place: Path) -> Record:
+        def work() -> Record:
+            place = self._place(Stage.INFER)
             folders, count = write_samples(self.adapter, data, place / "samples", model)
             words = ["--model", model, "--input", ",".join(folders), "--output", str(place)]
             words += ["--output_dirname", "outputs", "--outfmt", "NPY"]
             words += [*self._sizes(model), "--backend", self.request.backend.value]
             report = infer(parse_command(words, "graphfix run", words), self.listener)
             if not report.ok:
-                raise _Failed("ais_bench failed; see its lines above", report.to_dict())
+                log = report.tool.log.strip().splitlines() if report.tool else []
+                said = "\n".join(f"  {line}" for line in log[-_TAIL:])
+                raise _Failed(f"ais_bench failed:\n{said}", report.to_dict())
             shutil.rmtree(place / "samples")
             facts = {
                 **report.to_dict(),
@@ -427,7 +440,7 @@ class _Run:
             reference=reference,
         )
 
-        def work(place: Path) -> Record:
+        def work() -> Record:
             score = self.adapter.score(outputs, data)
             judgement = judge(score, reference) if reference is not None else None
             facts = {
@@ -464,7 +477,7 @@ class _Run:
         return folder
 
 
-_Plan = tuple[str, Callable[[Path], Record]]
+_Plan = tuple[str, Callable[[], Record]]
 """What the result depends on, and how to get it."""
 
 _NEEDS: Final[Mapping[Stage, tuple[Stage, ...]]] = {
