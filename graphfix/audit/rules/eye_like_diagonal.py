@@ -1,42 +1,46 @@
-"""GF348: EyeLike beside the main diagonal."""
+"""GF348: EyeLike whose diagonal ATC makes too long."""
 
 from collections.abc import Iterator
 
 import onnx_ir as ir
 
 from graphfix.audit.reading import integer
-from graphfix.audit.releases import between
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
-from graphfix.target import Evidence, Profile
+from graphfix.target import Evidence
 
 
 class EyeLikeDiagonal(NodeRule):
-    """An EyeLike has its ones on another diagonal, for CANN 5.1 or 6.0.
+    """An EyeLike has its ones above the main diagonal, or more rows than columns.
 
-    The documentation of these releases takes ``k`` 0 alone. With a shape that is known it is a
-    constant, and better stored as one.
+    ATC makes it of ``rows + k`` ones, laid out by MatrixDiagV2. That is the length of the diagonal
+    for a ``k`` up to 0 that does not leave the matrix; otherwise it is longer than there is room,
+    and the conversion fails. (The documentation of CANN 5.1 and 6.0 takes ``k`` 0 alone.) With a
+    shape that is known the matrix is better stored as a constant.
     """
 
     id = "GF348"
     title = "diagonal of EyeLike"
     severity = Severity.ERROR
-    evidence = Evidence.DOC
-    citation = "documentation of ATC: ONNX operator EyeLike"
+    evidence = Evidence.INFERENCE
+    citation = "hicann/ops-math: eyelike_onnx_plugin.cpp, ParseOpToGraphEyeLike"
     covers = ("EyeLike/1",)
     op_types = ("EyeLike",)
 
-    def applies(self, profile: Profile) -> bool:
-        """Later documentation does not say so."""
-        return between(profile, "5.1", "6.0")
-
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
-        """The attribute is not 0."""
+        """Any diagonal above the main one; others by the sizes, where they are known."""
         diagonal = integer(node, "k", 0)
-        if diagonal:
-            yield self.finding(
-                f"has k {diagonal}; ATC takes 0 alone",
-                view.label(node),
-                advice="store the matrix as a constant",
-            )
+        shape = view.shape(view.input(node, 0)) or ()
+        rows, columns = shape if len(shape) == 2 else (None, None)
+        if diagonal > 0:
+            reason = f"has k {diagonal}"
+        elif rows is not None and columns is not None and rows + diagonal > columns:
+            reason = f"has {rows} rows, {columns} columns and k {diagonal}"
+        else:
+            return
+        yield self.finding(
+            f"{reason}: ATC makes the diagonal longer than it is",
+            view.label(node),
+            advice="store the matrix as a constant",
+        )

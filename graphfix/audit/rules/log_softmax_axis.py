@@ -1,4 +1,4 @@
-"""GF326: LogSoftmax over several dims."""
+"""GF326: LogSoftmax and Hardmax over several dims."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -14,19 +14,19 @@ _ONE_AXIS: Final = 13
 
 
 class LogSoftmaxAxis(NodeRule):
-    """A LogSoftmax below opset 13 normalizes over several dims, which ATC takes for one.
+    """A LogSoftmax or Hardmax below opset 13 takes several dims together, of which ATC takes one.
 
-    There ONNX flattens all dims from ``axis`` on, 1 if it is left out, and normalizes over them
-    together. ATC's plugin normalizes over the one ``axis``, the last if it is left out, at any
-    opset. Both are the same when the other dims have size 1. ``softmax-axis`` writes it out.
+    There ONNX flattens all dims from ``axis`` on, 1 if it is left out. ATC's plugins work on the
+    one ``axis``, the last if it is left out, at any opset; for Softmax alone they flatten. Both are
+    the same when the other dims have size 1. ``softmax-axis`` writes LogSoftmax out.
     """
 
     id = "GF326"
-    title = "LogSoftmax over several dims"
+    title = "LogSoftmax and Hardmax over several dims"
     severity = Severity.WRONG
-    citation = "hicann/ops-nn: logsoftmax_onnx_plugin.cpp"
-    covers = ("LogSoftmax/1",)
-    op_types = ("LogSoftmax",)
+    citation = "hicann/ops-nn: logsoftmax_onnx_plugin.cpp; canndev 2022-06-30: hardmax_plugin.cc"
+    covers = ("LogSoftmax/1", "Hardmax/1")
+    op_types = ("LogSoftmax", "Hardmax")
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """A dim that ONNX normalizes over and ATC does not, known to be larger than 1."""
@@ -40,8 +40,10 @@ class LogSoftmaxAxis(NodeRule):
             return
         others = [axis for axis in range(first, rank) if axis != taken]
         if any((shape[axis] or 1) > 1 for axis in others):
+            written = node.op_type == "LogSoftmax"
             yield self.finding(
-                f"normalizes over the dims from {first} on together; ATC over dim {taken} alone",
+                f"takes the dims from {first} on together; ATC takes dim {taken} alone",
                 view.label(node),
-                remedy="softmax-axis",
+                remedy="softmax-axis" if written else None,
+                advice="" if written else "flatten these dims with Reshape, and back behind it",
             )
