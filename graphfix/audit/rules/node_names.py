@@ -49,6 +49,4 @@ class NodeNames(Rule):
             if times > 1:
                 kinds = " and ".join(what[name][:3])
                 shown = name.rpartition("/")[2] if name[0].isdigit() and "/" in name else name
-                yield self.finding(
-                    f"{times} things have this name: {kinds}", shown, remedy="names"
-                )
+                yield self.finding(f"{times} things have this name: {kinds}", shown, remedy="names")
