@@ -11,7 +11,8 @@ from graphfix.datasets.picture import Picture
 from graphfix.errors import UsageError
 from graphfix.library import library
 
-_QUOTED = re.compile(r'(?P<name>[^,]+),\s*"(?P<text>.*)"')
+_QUOTED = re.compile(r'(?P<name>[^,\s]+),\s*"(?P<text>.*)"')
+_LABEL = b"label-"
 
 
 def read_texts(path: Path) -> Mapping[str, str]:
@@ -74,7 +75,10 @@ def _texts(view: Any) -> Iterator[tuple[str, str]]:
     count = view.get(b"num-samples")
     if count is None:
         raise ValueError("it has no num-samples")
-    for number in range(1, int(count) + 1):
-        text = view.get(f"label-{number:09}".encode())
-        if text is not None:
-            yield f"{number:09}", text.decode()
+    # By the keys that are there, since num-samples may say anything.
+    cursor = view.cursor()
+    cursor.set_range(_LABEL)
+    for key, text in cursor:
+        if not key.startswith(_LABEL) or int(key[len(_LABEL) :]) > int(count):
+            return
+        yield key[len(_LABEL) :].decode(), text.decode()

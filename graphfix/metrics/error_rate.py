@@ -17,7 +17,7 @@ def error_rates(
     """``WER`` and ``CER``: edits that turn the truth into the output, per word and character of it.
 
     An edit inserts, deletes or replaces. Edits and lengths are added up over all samples, so that
-    a long sentence weighs more: Morris et al., From WER and RIL to MER and WIL (2004), equation 1.
+    a long sentence weighs more: Morris et al., From WER and RIL to MER and WIL (2004).
     Words are what white space separates; one blank between two words is a character of ``CER``
     unless ``spaces`` is false, as is usual for Chinese. Rates may exceed 1, and are NaN when no
     truth has a word.

@@ -13,6 +13,7 @@ from graphfix.library import library
 from graphfix.metrics.decode import ctc_greedy
 from graphfix.metrics.join import join
 from graphfix.metrics.metric import Files, Metric, arrays, decoded
+from graphfix.metrics.outputs import Layout
 from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
@@ -86,6 +87,8 @@ class Recognition(Metric):
         truths = read_texts(files.labels)
         samples: Iterable[Sample[str, str]]
         if files.outputs.is_file():
+            if files.layout != Layout():
+                raise UsageError(f"{files.outputs}: is a list of texts, which has no shape or type")
             samples = join(read_texts(files.outputs), truths, files.labels)
         else:
             decode = partial(ctc_greedy, characters=characters, blank=self.blank)

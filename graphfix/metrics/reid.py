@@ -24,7 +24,7 @@ def reid(samples: Iterable[Sample[Array, Identity]], *, normalize: bool = True) 
     An output is the feature vector of one image, of any shape and float type; ``normalize`` divides
     it by its length. For every query the gallery is ordered by Euclidean distance, equal ones in
     the order given, without junk and without images of the same person by the same camera:
-    Zheng et al., Scalable Person Re-identification (2015), section 5.1. AP is the mean of the
+    Zheng et al., Scalable Person Re-identification: A Benchmark (2015). AP is the mean of the
     precisions at the places of the right images. Queries that have none are left out; those whose
     features are NaN find nothing.
 

@@ -17,6 +17,9 @@ from graphfix.metrics.outputs import Layout, read_output
 from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
+_MOST_CLASSES = 4096
+"""Their table of counts has 128 MiB."""
+
 
 def segmentation(
     samples: Iterable[Sample[Array, Array]], classes: int, ignore: tuple[int, ...] = (255,)
@@ -25,8 +28,8 @@ def segmentation(
 
     Outputs and truths are maps of classes ``[H, W]`` of an integer type. Pixels whose truth is in
     ``ignore`` do not count. All images share one table of counts ``N[truth, output]``, so memory
-    does not grow with them. ``IoU[k] = N[k,k] / (row k + column k - N[k,k])``: Everingham et al.,
-    The Pascal VOC Challenge (2015), section 4.2; ``mIoU`` is the mean over the classes that occur
+    does not grow with them. ``IoU[k] = N[k,k] / (row k + column k - N[k,k])``: Everingham and
+    Winn, VOC2012 Development Kit, section 5.4; ``mIoU`` is the mean over the classes that occur
     in truth or output, the others being NaN. Accuracy is ``trace / total``; kappa compares it with
     what chance would reach: Cohen, A Coefficient of Agreement (1960). All are NaN when every pixel
     is ignored.
@@ -95,8 +98,8 @@ class Segmentation(Metric):
     """Values in the truth that do not count."""
 
     def __post_init__(self) -> None:
-        if self.classes < 1:
-            raise ValueError("classes must be at least 1")
+        if not 1 <= self.classes <= _MOST_CLASSES:
+            raise ValueError(f"classes must be between 1 and {_MOST_CLASSES}")
 
     def evaluate(self, files: Files) -> Score:
         """See :func:`segmentation`."""

@@ -49,9 +49,9 @@ def voc_precision(
     they overlap most. They are right if intersection over union is at least ``overlap`` and that
     truth is not taken yet; they do not count if it is difficult. AP is the area under the curve of
     precision over recall once precision is made to fall only: Everingham and Winn, VOC2012
-    Development Kit, section 3.4.1. With ``eleven_points`` it is the mean of the best precision at
-    recalls from 0, 0.1 … to 1, as until VOC2009. A box is as wide as ``x2 - x1 + 1``, as in the
-    development kit.
+    Development Kit, sections 3.4.1 and 4.4. With ``eleven_points`` it is the mean of the best
+    precision at recalls from 0, 0.1 … to 1, as until VOC2009. A box is as wide as ``x2 - x1 + 1``,
+    as in the development kit.
 
     Raises:
         UsageError: there is no sample, or no truth that counts.

@@ -17,6 +17,7 @@ from graphfix.metrics import (
     Layout,
     Metric,
     Score,
+    Unit,
     judge,
     parse_dtype,
     parse_reference,
@@ -99,10 +100,17 @@ def evaluate(request: EvaluateRequest) -> EvaluateReport:
     metric = parse_one(request.metric, METRICS, "metric")
     files = Files(request.outputs, request.labels, _layout(request, metric))
     score = metric.evaluate(files)
+    judgement = judge(score, reference) if reference else None
+    if (
+        judgement
+        and judgement.figure.unit is not Unit.FRACTION
+        and "%" in (request.reference or "")
+    ):
+        raise UsageError(f"--reference {request.reference}: {judgement.figure.name} is no fraction")
     return EvaluateReport(
         request.metric,
         score,
-        judge(score, reference) if reference else None,
+        judgement,
         _versions(("numpy", *metric.libraries)),
     )
 

@@ -49,13 +49,16 @@ def test_texts_in_three_spellings(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         'word_1.png, "It\'s, \\"it\\""\n'
-        "img 2.jpg\ttwo words\nutt1 MORE  WORDS\nempty.jpg\t\nf.jpg\ta\u2028b",
+        "img 2.jpg\ttwo words\nutt1 MORE  WORDS\n"
+        'utt2 he said, "no"\n'
+        "empty.jpg\t\nf.jpg\ta\u2028b",
     )
 
     assert read_texts(path) == {
         "word_1.png": 'It\'s, "it"',
         "img 2.jpg": "two words",
         "utt1": "MORE  WORDS",
+        "utt2": 'he said, "no"',
         "empty.jpg": "",
         "f.jpg": "a\u2028b",
     }
@@ -87,9 +90,18 @@ def test_an_lmdb_of_words(tmp_path: Path) -> None:
 
 
 def test_words_are_read_one_by_one(tmp_path: Path) -> None:
-    words(tmp_path, b"1000000000")
+    words(tmp_path)
 
     assert next(iter(lmdb_words(tmp_path))).truth == "Straße"
+
+
+@pytest.mark.parametrize(("count", "found"), [(b"99999999999", 2), (b"2", 1), (b"0", 0)])
+def test_the_number_of_words_is_a_limit_and_no_promise(
+    tmp_path: Path, count: bytes, found: int
+) -> None:
+    words(tmp_path, count)
+
+    assert len(read_texts(tmp_path)) == len(list(lmdb_words(tmp_path))) == found
 
 
 def test_what_is_no_lmdb_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 from graphfix.errors import ModelError, UsageError
 from graphfix.metrics import METRICS, Files, Layout, Sample, image_quality
 from graphfix.metrics.image_quality import ImageQuality
+from tests.cli_runner import run
 
 Y, X = np.mgrid[0:24, 0:31]
 GRAY = ((X * 37 + Y * 11) % 256).astype(np.uint8)
@@ -113,6 +114,16 @@ def test_an_output_with_nan_is_named(files: Files) -> None:
     np.full((3, 24, 31), np.nan, np.float32).tofile(files.outputs / "img_0.bin")
     with pytest.raises(ModelError, match="sample img: 2232 of 2232 pixels are NaN"):
         METRICS["psnr"]().evaluate(files)
+
+
+def test_a_percentage_of_decibels_is_refused(files: Files) -> None:
+    options = ("--labels", files.labels, "--metric", "psnr", "--shape", "3,24,31")
+    right = run("evaluate", files.outputs, *options, "--reference", "20", "--allowed-drop", "15%")
+    wrong = run("evaluate", files.outputs, *options, "--reference", "20%")
+
+    assert right.code == 0
+    assert right.out.endswith("(reference 20 dB, allowed drop 15 % of it, relative)\n")
+    assert (wrong.code, wrong.err) == (2, "error: --reference 20%: PSNR is no fraction\n")
 
 
 def test_a_broken_image_is_named(files: Files) -> None:

@@ -110,6 +110,12 @@ def test_scores_and_classes_become_maps_of_classes() -> None:
         class_map(np.zeros((2, 3, 4, 4)))
 
 
+@pytest.mark.parametrize("classes", [0, 100_000])
+def test_an_impossible_number_of_classes_is_refused(classes: int) -> None:
+    with pytest.raises(ValueError, match="classes must be between 1 and 4096"):
+        Segmentation(classes=classes)
+
+
 def test_outputs_of_ais_bench_against_label_images(tmp_path: Path) -> None:
     output, truth = maps()
     (tmp_path / "out").mkdir()

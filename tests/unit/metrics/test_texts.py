@@ -114,6 +114,13 @@ def test_recognition_with_a_charset_keeps_case_and_odd_characters(tmp_path: Path
         Recognition(charset=tmp_path / "chars.txt").evaluate(files)
 
 
+def test_a_list_of_texts_has_no_shape(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a\tx\n")
+    files = Files(tmp_path / "a.txt", tmp_path / "a.txt", Layout(shape=(1, 2)))
+    with pytest.raises(UsageError, match=r"a\.txt: is a list of texts, which has no shape or type"):
+        Recognition().evaluate(files)
+
+
 def test_recognition_from_texts(tmp_path: Path) -> None:
     (tmp_path / "found.txt").write_text("b\tWORD\na\tx\n")
     (tmp_path / "labels.txt").write_text("a.jpg\ty\nb.jpg\tword\n")
