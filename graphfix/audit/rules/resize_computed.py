@@ -1,4 +1,4 @@
-"""GF203: Resize to a computed size."""
+"""GF203: Resize and Upsample to a computed size."""
 
 from collections.abc import Iterator
 
@@ -22,12 +22,12 @@ class ResizeComputed(NodeRule):
     """
 
     id = "GF203"
-    title = "Resize to a computed size"
+    title = "Resize or Upsample to a computed size"
     severity = Severity.DYNAMIC
     evidence = Evidence.DOC
     citation = "documentation of ONNX operators, page 09_0131"
     covers = ("Resize/4", "G4")
-    op_types = ("Resize",)
+    op_types = ("Resize", "Upsample")
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """One of the two is there and no constant."""
