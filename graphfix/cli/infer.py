@@ -1,5 +1,6 @@
 """``graphfix infer`` and ``python -m graphfix.ais_bench``: one run, two sets of exit codes."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -33,9 +34,14 @@ def infer(context: typer.Context) -> None:
         console.close()
     if command.as_json:
         print_json({**report.to_dict(), "warnings": console.warnings})
-    if report.status:
-        called = " ".join(report.tool.command) if report.tool else ""
-        raise ToolError(f"ais_bench ended with {report.status}; it was called as: {called}")
+    if report.tool is not None and not report.ok:
+        called = shlex.join(report.tool.command)
+        print(
+            f"error: ais_bench ended with {report.status}; it was called as: {called}\n"
+            "  with --backend onnxruntime the ONNX file runs on the CPU",
+            file=sys.stderr,
+        )
+        raise typer.Exit(ToolError.exit_code)
     raise typer.Exit(0 if report.ok else 1)
 
 
@@ -49,7 +55,7 @@ def ais_bench(arguments: Sequence[str], typed: Sequence[str]) -> int:
     from graphfix.infer import CommandLineError, HelpWanted, msame, parse
     from graphfix.stages import infer as stage
 
-    console = InferConsole()
+    console = InferConsole(quiet="--json" in arguments)
     old = arguments[:1] == ["--msame"]
     try:
         if old:
@@ -110,11 +116,8 @@ class InferConsole:
         """Say what an interrupted run has left behind."""
         self.close()
         done, total = self._done
-        print(
-            f"interrupted after {done} of {total} runs: the results written so far are whole, the "
-            "summary is missing",
-            file=sys.stderr,
-        )
+        what = f" after {done} of {total} runs: what is written so far is whole" if total else ""
+        print(f"interrupted{what}; there is no summary", file=sys.stderr)
 
     def progress(self, done: int, total: int) -> None:
         """Keep the line of a terminal up to date."""

@@ -54,7 +54,7 @@ class Engine:
         if self.raised:
             model = self._raise(model)
         try:
-            self._session = Session(model, threads=os.cpu_count() or 1)
+            self._session = Session(model, threads=_processors())
         except NotRunnable as error:
             raise ModelError(f"{self.path}: onnxruntime cannot load it: {error}") from error
         self.inputs = tuple(
@@ -138,6 +138,13 @@ def as_input(data: Array, desc: TensorDesc, shape: tuple[int, ...]) -> Array:
 def milliseconds() -> float:
     """The time, counted from no particular beginning."""
     return time.perf_counter() * 1000
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _dim(dim: int | str | None) -> int:

@@ -99,22 +99,24 @@ def _ascend(command: Command, listener: Listener) -> InferReport:
     if options.contract is not Contract.AIS_2025:
         listener.warning("--contract is left out: the installed ais_bench has its own")
     tool = run_ais_bench(command.plain, listener.line)
-    numbers = re.findall(r"throughput\b.*?(\S+)\s*$", tool.log, re.MULTILINE)
     folders = re.findall(r"output path:(.+?)\s*$", tool.log, re.MULTILINE)
     return InferReport(
         Backend.ASCEND,
         options.model,
-        _float(numbers[-1]) if numbers else None,
+        _throughput(tool.log),
         tool=tool,
         summary=_written(f"{folders[-1]}_summary.json") if folders else None,
     )
 
 
-def _float(text: str) -> float | None:
-    try:
-        return float(text.rpartition(":")[2])
-    except ValueError:
-        return None
+def _throughput(log: str) -> float | None:
+    """Of a range of shapes the mean, of several devices the sum, else that of the run."""
+    number = r"([\d.e+-]+)\s*$"
+    for line in ("avg_throughput:", "summary throughput:", r"throughput 1000\*.*: "):
+        found = re.findall(line + number, log, re.MULTILINE)
+        if found:
+            return float(found[-1])
+    return None
 
 
 def _written(path: str) -> str | None:

@@ -2,7 +2,11 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +81,7 @@ def test_its_failure_is_that_of_an_external_tool(
     assert result.err == (
         f"error: ais_bench ended with {status}; it was called as: "
         f"{STAND_INS / 'ais_bench'} {' '.join(ARGS)}\n"
+        "  with --backend onnxruntime the ONNX file runs on the CPU\n"
     )
     if fault == "fail":
         assert "[ERROR] [1][ACL: the device does not answer]" in result.out
@@ -129,3 +134,47 @@ def test_ascend_runs_an_om_alone(tmp_path: Path) -> None:
     assert result.err == (
         "error: m.onnx: --backend ascend runs an .om; make one with ATC, and give that\n"
     )
+
+
+@pytest.mark.usefixtures("on_path")
+def test_a_failure_is_one_json_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIS_STANDIN_FAULT", "fail")
+    result = run("infer", *ARGS, "--json")
+    report = json.loads(result.out)
+    assert (result.code, report["ok"], report["exit_status"]) == (3, False, 1)
+    assert report["throughput"] is None
+    assert report["log"] == "[ERROR] [1][ACL: the device does not answer]"
+
+
+@pytest.mark.usefixtures("on_path")
+def test_the_throughput_of_several_devices_is_their_sum() -> None:
+    report = json.loads(run("infer", *ARGS, "--device", "0,1", "--json").out)
+    single = [
+        json.loads(Path(f"out/d/device{k}_{k}_summary.json").read_text())["throughput"]
+        for k in (0, 1)
+    ]
+    assert report["throughput"] == pytest.approx(sum(single))
+
+
+@pytest.mark.usefixtures("on_path")
+def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIS_STANDIN_FAULT", "hang")
+    started = time.monotonic()
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    result = run("infer", *ARGS)
+    timer.join()
+    assert result.code == 130
+    assert result.err == "interrupted; there is no summary\n"
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.usefixtures("on_path")
+def test_what_atc_makes_is_what_it_runs(tmp_path: Path) -> None:
+    write_model("batch4", tmp_path)
+    convert = [str(STAND_INS / "atc"), "--framework=5", "--model=m.onnx", "--output=made"]
+    target = ["--soc_version=Ascend310P3", "--input_shape=x:4,3"]
+    subprocess.run([*convert, *target], check=True, capture_output=True)
+    result = run("infer", "--model", "made.om", *ARGS[2:])
+    assert result.code == 0, result.out
+    assert Path("out/d/img_4_0.bin").read_bytes() == f32(5, 5, 5)

@@ -154,8 +154,7 @@ def test_an_interrupted_run_leaves_whole_files_and_no_summary(
     result = run("infer", *args)
     assert result.code == 130
     assert re.fullmatch(
-        r"interrupted after \d of 8 runs: the results written so far are whole, the summary is "
-        r"missing\n",
+        r"interrupted after \d of 8 runs: what is written so far is whole; there is no summary\n",
         result.err,
     )
     assert len(saved()) < 8
