@@ -43,6 +43,7 @@ class Names(Pass):
     """
 
     name = "names"
+    after = ("*",)  # other passes make nodes
     contract = Exact()
 
     interface: bool = False
