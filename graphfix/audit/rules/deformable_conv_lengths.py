@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from graphfix.audit.reading import ints
 from graphfix.audit.rule import NodeRule
-from graphfix.audit.view import View
+from graphfix.audit.view import DEFAULT_DOMAIN, View
 from graphfix.finding import Finding, Severity
 
 
@@ -14,7 +14,8 @@ class DeformableConvLengths(NodeRule):
     """``strides``, ``pads`` or ``dilations`` of a DeformableConv2D are not one or two numbers.
 
     ATC's plugin takes one for both axes, or height and width, and fails otherwise. Four ``pads``,
-    as other convolutions have them, are too many even when both sides are the same.
+    as other convolutions have them, are too many even when both sides are the same; of a call in
+    the domain ``ascend``, lowering writes two.
     """
 
     id = "GF331"
@@ -32,6 +33,8 @@ class DeformableConvLengths(NodeRule):
                 continue
             half = len(values) // 2
             same = name == "pads" and len(values) == 4 and values[:half] == values[half:]
+            if same and node.domain not in DEFAULT_DOMAIN:
+                continue
             yield self.finding(
                 f"has {len(values)} numbers in {name}; ATC takes one or two",
                 view.label(node),
