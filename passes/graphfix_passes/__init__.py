@@ -17,5 +17,6 @@ PLUGIN = Plugin(
         "prune": "graphfix_passes.prune:Prune",
         "reduce-axes": "graphfix_passes.reduce_axes:ReduceAxes",
         "sim": "graphfix_passes.sim:Sim",
+        "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",
     },
 )

@@ -10,6 +10,7 @@ from graphfix.contract import Close, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix.rewrite.subgraphs import subgraphs_of_node
 from graphfix_passes._known import Dim, dims, rank, same_shape
+from graphfix_passes._permutations import composed, is_identity, order_of
 
 _Source = ir.Value | Skip | None
 """The value a node only repeats; why that is not sure; ``None`` when it does something."""
@@ -158,28 +159,11 @@ def _keeps_shape(source: ir.Value, other: Sequence[int]) -> bool:
 
 
 def _transpose(node: ir.Node, rw: Rewriter) -> _Source:
-    order, source = _order(node, rw), node.inputs[0]
-    if order is not None and order == tuple(range(len(order))):
+    order, source = order_of(node, rw), node.inputs[0]
+    if order is not None and is_identity(order):
         return source
     first = rw.producer(source, "Transpose")
-    if first is None:
-        return None
-    both = (_order(first, rw), order)
-    if both == (None, None):  # each turns all axes around
-        return first.inputs[0]
-    if None in both:
-        return None
-    before, after = both
-    assert before is not None
-    assert after is not None
-    inverse = tuple(before[axis] for axis in after) == tuple(range(len(before)))
-    return first.inputs[0] if inverse else None
-
-
-def _order(node: ir.Node, rw: Rewriter) -> tuple[int, ...] | None:
-    """The order of axes; ``None`` when it is the reverse of an unknown number."""
-    order, known = rw.attr_ints(node, "perm"), rank(node.inputs[0])
-    return tuple(reversed(range(known))) if order is None and known is not None else order
+    return first.inputs[0] if first is not None and is_identity(composed(first, node, rw)) else None
 
 
 def _reshape(node: ir.Node, rw: Rewriter) -> _Source:
