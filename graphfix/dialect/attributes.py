@@ -15,7 +15,6 @@ from typing import Final
 import onnx_ir as ir
 
 from graphfix.dialect.scope import Scope, set_attributes
-from graphfix.rewrite import node_label
 from graphfix.target import Profile
 
 _BEFORE_HALF_PIXEL: Final = ("5.1", "6.0")
@@ -69,8 +68,9 @@ def _half_pixel(node: ir.Node, scope: Scope) -> None:
     )
     if not same:
         scope.journal.note(
-            f"{node_label(node)}: this release reads half_pixel as asymmetric, and the sizes of "
-            f"the result are not known to be above 1, where pytorch_half_pixel would be the same"
+            node,
+            "this release reads half_pixel as asymmetric, and the sizes of "
+            "the result are not known to be above 1, where pytorch_half_pixel would be the same",
         )
         return
     node.attributes.add(ir.AttrString("coordinate_transformation_mode", "pytorch_half_pixel"))

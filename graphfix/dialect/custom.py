@@ -145,12 +145,13 @@ def _report_unread(node: ir.Node, operator: Operator, scope: Scope) -> None:
     types = {attribute.name: attribute for attribute in operator.attributes}
     for name, attribute in node.attributes.items():
         if name not in types:
-            scope.journal.note(f"{operator.name}: ATC does not read the attribute {name!r}")
+            scope.journal.note(node, f"ATC does not read the attribute {name!r}")
         elif (kind := types[name].type) not in (None, attribute.type):
             assert kind is not None
             scope.journal.note(
-                f"{operator.name}: ATC reads {name!r} only as {kind.name}, and it is "
-                f"{attribute.type.name}; the default holds"
+                node,
+                f"ATC reads {name!r} only as {kind.name}, and it is "
+                f"{attribute.type.name}; the default holds",
             )
 
 
@@ -173,23 +174,25 @@ def _complete_deformable(node: ir.Node, given: _Given, scope: Scope) -> None:
     misspelt = node.attributes.get("defomable_groups")
     if misspelt is not None and misspelt.value != given.get("deformable_groups", 1):
         journal.note(
-            f"DeformableConv2D: 'defomable_groups' is {misspelt.value}, a misspelt name that ATC "
-            f"does not read; one deformable group is computed, as ATC does"
+            node,
+            f"'defomable_groups' is {misspelt.value}, a misspelt name that ATC "
+            f"does not read; one deformable group is computed, as ATC does",
         )
     modulated = node.attributes.get("modulated")
     if modulated is not None and modulated.value == 0:
         raise PassError("modulated=0 (no masks) is not known; only version 2 is")
     if "groups" not in given:
-        journal.note("DeformableConv2D: without 'groups' ATC takes 0; it is raised as 1")
+        journal.note(node, "without 'groups' ATC takes 0; it is raised as 1")
     if "data_format" not in given:
-        journal.note("DeformableConv2D: without 'data_format' ATC takes NHWC; it is raised as NCHW")
+        journal.note(node, "without 'data_format' ATC takes NHWC; it is raised as NCHW")
     if "strides" in given and "pads" in given:
         return
     given.setdefault("strides", (1, 1))
     given.setdefault("pads", _pads_of_sizes(node, given))
     journal.note(
-        f"DeformableConv2D: strides or pads are missing, which ATC calls an error; by the sizes of "
-        f"its inputs they are {_list(given['strides'])} and {_list(given['pads'])}"
+        node,
+        f"strides or pads are missing, which ATC calls an error; by the sizes of "
+        f"its inputs they are {_list(given['strides'])} and {_list(given['pads'])}",
     )
 
 

@@ -58,7 +58,7 @@ def raise_(node: ir.Node, opset: int, scope: Scope) -> None:
     before = node.op_type
     if written := set_attributes(node, *_DEFAULTS):
         scope.journal.note(
-            f"GridSample: ATC has no default for {', '.join(written)}; it is raised with ONNX's"
+            node, f"ATC has no default for {', '.join(written)}; it is raised with ONNX's"
         )
     node.op_type = "GridSample"
     if opset >= FIRST_OPSET:

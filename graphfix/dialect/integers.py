@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from graphfix.dialect.scope import Scope
+from graphfix.rewrite import constant_array
 from graphfix.rewrite.opsets import schemas
 
 _NARROWED: Final = {
@@ -29,11 +30,8 @@ def narrow(node: ir.Node, scope: Scope) -> None:
     for index, value in enumerate(node.inputs):
         if (node.op_type, index) not in _NARROWED or value is None or value.dtype != _INT64:
             continue
-        tensor = value.const_value if value.is_initializer() else None
-        if tensor is None or value.is_graph_input():
-            continue
-        data = tensor.numpy()
-        if np.array_equal(data, data.astype(np.int32)):
+        data = constant_array(value)
+        if data is not None and np.array_equal(data, data.astype(np.int32)):
             _write(node, index, data.astype(np.int32), scope)
             scope.journal.changed(node, f"input {index} narrowed to int32")
 
@@ -55,8 +53,9 @@ def widen(node: ir.Node, scope: Scope) -> None:
             continue
         if _NARROW in parameter.types and parameter.variable not in wide:
             continue
-        if value.is_initializer() and value.const_value and not value.is_graph_input():
-            _write(node, index, value.const_value.numpy().astype(np.int64), scope)
+        data = constant_array(value)
+        if data is not None:
+            _write(node, index, data.astype(np.int64), scope)
         else:
             rw = scope.at(node)
             cast = rw.op("Cast", value, to=int(_INT64))
@@ -69,14 +68,19 @@ def widen(node: ir.Node, scope: Scope) -> None:
 
 
 def _write(node: ir.Node, index: int, data: np.ndarray, scope: Scope) -> None:
-    """Put a constant of another type in the place of one; it keeps its name if only this node
-    reads it."""
+    """Give a constant input another type; the constant itself, if nothing else reads it."""
     value = node.inputs[index]
     assert value is not None
-    uses = tuple(value.uses())
-    if len(uses) == 1 and not value.is_graph_output():
-        value.const_value = ir.tensor(data, name=value.name)
-        value.type = ir.TensorType(value.const_value.dtype)
+    maker = value.producer()
+    # value.uses() would copy all of them, for every node that reads a shape many share.
+    alone = len(value._uses) == 1 and not value.is_graph_output()
+    if alone and (maker is None or "value" in maker.attributes):
+        tensor = ir.tensor(data, name=value.name)
+        value.type = ir.TensorType(tensor.dtype)
+        if maker is None:
+            value.const_value = tensor
+        else:
+            maker.attributes.add(ir.AttrTensor("value", tensor))
         return
     rw = scope.at(node)
     node.replace_input_with(index, rw.const(data))

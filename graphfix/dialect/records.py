@@ -1,6 +1,7 @@
 """What was spelled differently, and what could not be: observed while it is done."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -11,7 +12,7 @@ from graphfix.rewrite import node_label
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is spelled differently now."""
+    """One thing that is spelled differently now, or that a reader must know."""
 
     node: str
     """Name of the node; empty when it is about the whole model."""
@@ -28,23 +29,18 @@ class Report:
     """Everything that was changed, and what a reader must know about it."""
 
     changes: tuple[Change, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Change, ...] = ()
+    """What a reader must know."""
 
     def lines(self) -> tuple[str, ...]:
-        """For people: equal changes once with their count, then the notes."""
-        counted = Counter((change.op_type, change.what) for change in self.changes)
-        first = {(c.op_type, c.what): c.node for c in reversed(self.changes)}
-        lines = []
-        for (op_type, what), count in counted.items():
-            where = f"{op_type} {first[op_type, what]!r}: " if op_type else ""
-            lines.append(f"{where}{what}{f' ({count} times)' if count > 1 else ''}")
-        return (*lines, *self.notes)
+        """For people: the changes, then the notes; equal ones once with their count."""
+        return (*_lines(self.changes), *_lines(self.notes))
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
         return {
             "changes": [change.to_dict() for change in self.changes],
-            "notes": list(self.notes),
+            "notes": [note.to_dict() for note in self.notes],
         }
 
 
@@ -53,16 +49,16 @@ class Journal:
 
     def __init__(self) -> None:
         self._changes: list[Change] = []
-        self._notes: dict[str, None] = {}
+        self._notes: list[Change] = []
         self._refused: list[Change] = []
 
     def changed(self, node: ir.Node | None, what: str) -> None:
         """Note what is new about a node, or about the whole model."""
         self._changes.append(_about(node, what))
 
-    def note(self, text: str) -> None:
-        """Note what a reader must know; the same sentence once."""
-        self._notes.setdefault(text)
+    def note(self, node: ir.Node, what: str) -> None:
+        """Note what a reader must know about a node."""
+        self._notes.append(_about(node, what))
 
     def refuse(self, node: ir.Node, reason: str) -> None:
         """Note why a node cannot be spelled; the others are still looked at."""
@@ -78,6 +74,14 @@ class Journal:
             lines = [f"  {item.op_type} {item.node!r}: {item.what}" for item in self._refused]
             raise DialectError("\n".join([f"{refusal}:", *lines]))
         return Report(tuple(self._changes), tuple(self._notes))
+
+
+def _lines(changes: Sequence[Change]) -> Iterator[str]:
+    counted = Counter((change.op_type, change.what) for change in changes)
+    first = {(change.op_type, change.what): change.node for change in reversed(changes)}
+    for (op_type, what), count in counted.items():
+        where = f"{op_type} {first[op_type, what]!r}: " if op_type else ""
+        yield f"{where}{what}{f' ({count} times)' if count > 1 else ''}"
 
 
 def _about(node: ir.Node | None, what: str) -> Change:

@@ -13,7 +13,6 @@ from typing import Final
 import onnx_ir as ir
 
 from graphfix.dialect.scope import Scope
-from graphfix.rewrite import node_label
 
 OPERATORS: Final = ("Softmax", "LogSoftmax")
 FIRST_ALIKE: Final = 13
@@ -57,8 +56,9 @@ def raise_(node: ir.Node, reading: SoftmaxReading, scope: Scope) -> None:
     if dims is None:
         if axis != -1:
             scope.journal.note(
-                f"{node_label(node)}: the rank of its input is not known, so axis={axis} is read "
-                f"as ONNX does below opset 13, which ATC may not do"
+                node,
+                f"the rank of its input is not known, so axis={axis} is read "
+                f"as ONNX does below opset 13, which ATC may not do",
             )
         return
     read = _axis(node, 1 if node.op_type == "Softmax" else -1) % max(len(dims), 1)
@@ -67,14 +67,16 @@ def raise_(node: ir.Node, reading: SoftmaxReading, scope: Scope) -> None:
         return
     if reading is SoftmaxReading.ONNX:
         scope.journal.note(
-            f"{node_label(node)}: axis={axis} of {len(dims)} is read as ONNX does below opset 13, "
-            f"over all axes from it on; ATC reads axis {read} alone (--softmax atc)"
+            node,
+            f"axis={axis} of {len(dims)} is read as ONNX does below opset 13, "
+            f"over all axes from it on; ATC reads axis {read} alone (--softmax atc)",
         )
         return
     _over_one_axis(node, read, len(dims), scope)
     scope.journal.note(
-        f"{node_label(node)}: axis {read} of {len(dims)} is read as ATC does, over that axis "
-        f"alone; ONNX below opset 13 means all axes from axis={axis} on (--softmax onnx)"
+        node,
+        f"axis {read} of {len(dims)} is read as ATC does, over that axis "
+        f"alone; ONNX below opset 13 means all axes from axis={axis} on (--softmax onnx)",
     )
 
 

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Close
 from graphfix.dialect import (
+    Change,
     Lowered,
     Report,
     SoftmaxReading,
@@ -67,7 +68,7 @@ class AtcFile:
         if self.why_not:
             return (f"no file for ATC: {self.why_not}",)
         if not self.report.changes:
-            return (f"the result is spelled as {self.target} reads it", *self.report.notes)
+            return (f"the result is spelled as {self.target} reads it", *self.report.lines())
         return self.report.lines()
 
     def to_dict(self) -> dict[str, object]:
@@ -213,7 +214,7 @@ def raise_file(request: RaiseRequest) -> DialectReport:
     try:
         Session(raised.model)
     except NotRunnable as error:
-        note = f"onnxruntime cannot load it: {' '.join(str(error).split())}"
+        note = Change("", "", f"onnxruntime cannot load it: {' '.join(str(error).split())}")
         report = Report(report.changes, (*report.notes, note))
     return DialectReport(request.model, "", report, None, save(raised.model, output))
 
