@@ -4,6 +4,7 @@ from graphfix.plugins import Plugin
 
 PLUGIN = Plugin(
     passes={
+        "concat-merge": "graphfix_passes.concat_merge:ConcatMerge",
         "constants": "graphfix_passes.constants:Constants",
         "conv-attrs": "graphfix_passes.conv_attrs:ConvAttrs",
         "cse": "graphfix_passes.cse:Cse",
