@@ -43,12 +43,23 @@ class Window:
         )
 
     def rounding_matters(self) -> bool:
-        """Whether ``ceil_mode`` adds a position; not where a size is not known."""
+        """Whether ``ceil_mode`` adds a position; not where a size is not known.
+
+        A position that would begin behind the input and its first padding is left out (onnx:
+        defs/nn/defs.cc, convPoolShapeInference).
+        """
         axes = zip(self.sizes, self.covered, self.strides, self.begins, self.ends, strict=True)
         return any(
-            size is not None and (size + begin + end - covered) % stride
+            size is not None and _next_start(size + begin + end, covered, stride) < size + begin
             for size, covered, stride, begin, end in axes
         )
+
+
+def _next_start(room: int, covered: int, stride: int) -> int:
+    """Where the window would begin that does not fit any more; ``room`` if all of them fit."""
+    if (room - covered) % stride == 0:
+        return room
+    return ((room - covered) // stride + 1) * stride
 
 
 def too_large(window: Window) -> str:
