@@ -201,8 +201,9 @@ def test_a_file_of_a_flag_travels_along(model: Path, atc: Path, tmp_path: Path) 
     assert "--fusion_switch_file=fusion.cfg" in json.loads(atc.read_text())["arguments"]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_ends_atc_and_leaves_nothing(
-    model: Path, atc: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path, atc: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ) -> None:
     monkeypatch.setenv("ATC_STANDIN_FAULT", "hang")
     out = model.parent / "out"
@@ -213,8 +214,8 @@ def test_an_interrupt_ends_atc_and_leaves_nothing(
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        process.send_signal(number)
+        assert process.wait(30) == code
     assert not is_running(json.loads(atc.read_text())["pid"])
     assert not out.exists()
 

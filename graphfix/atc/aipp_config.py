@@ -21,8 +21,8 @@ class FieldKind(Enum):
 
 
 _WORD: Final = {
-    FieldKind.INTEGER: re.compile(r"[-+]?\d+"),
-    FieldKind.NUMBER: re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?f?"),
+    FieldKind.INTEGER: re.compile(r"[-+]?[0-9]{1,18}"),
+    FieldKind.NUMBER: re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?f?"),
     FieldKind.BOOLEAN: re.compile(r"true|false|True|False|t|f|0|1"),
     FieldKind.NAME: re.compile(r"\w+"),
     FieldKind.TEXT: re.compile(r"""(["']).*\1"""),

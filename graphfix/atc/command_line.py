@@ -1,5 +1,6 @@
 """ATC's command line as a value: read one, build one, write it down."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -128,7 +129,7 @@ def _value(name: str, kind: Kind, text: str) -> object:
     if name in _SEPARATORS:
         return tuple(part.strip() for part in text.split(_SEPARATORS[name]) if part.strip())
     if kind is Kind.INTEGER:
-        if not text.isascii() or not text.isdigit():
+        if not re.fullmatch(r"[0-9]{1,9}", text):
             raise UsageError(f"{text!r} is not a number")
         return int(text)
     return text

@@ -17,7 +17,7 @@ MINIMUM: Final = 2
 MAXIMUM: Final = 100
 """Of the documentation; 256 on Ascend950. The source of 9.1 checks only the minimum."""
 
-_GROUP: Final = re.compile(r"-?\d+(,-?\d+)*")
+_GROUP: Final = re.compile(r"-?[0-9]{1,18}(,-?[0-9]{1,18})*")
 
 
 class GearKind(Enum):

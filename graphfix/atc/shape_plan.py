@@ -5,6 +5,7 @@ of pictures ``--dynamic_image_size``, anything else ``--dynamic_dims`` with ever
 """
 
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +16,9 @@ from graphfix.atc.shapes import OPEN, InputShape, Range
 from graphfix.errors import UsageError
 from graphfix.spec import Dim, InputSpec, parse_shape
 
-_STEPS: Final = re.compile(r"(\d+)\.\.(\d+)(?::(\d+))?")
-_RANGE: Final = re.compile(r"(\d+)~(\d+|-1)")
+_STEPS: Final = re.compile(r"([0-9]{1,9})\.\.([0-9]{1,9})(?::([0-9]{1,9}))?")
+_TOO_MANY: Final = f"ATC documents at most {MAXIMUM} gears; give fewer sizes"
+_RANGE: Final = re.compile(r"([0-9]{1,18})~([0-9]{1,18}|-1)")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def parse_choice(text: str) -> Choice:
 
 
 def _sizes(part: str, text: str) -> Sequence[int]:
-    if part.isascii() and part.isdigit() and int(part) > 0:
+    if re.fullmatch(r"[0-9]{1,18}", part) and int(part) > 0:
         return (int(part),)
     found = _STEPS.fullmatch(part)
     if found is None:
@@ -76,6 +78,8 @@ def _sizes(part: str, text: str) -> Sequence[int]:
     sizes = range(int(found[1]), int(found[2]) + 1, int(found[3] or 1) or 1)
     if not sizes or sizes[0] < 1:
         raise UsageError(f"--gears {text!r}: {part!r} holds no size")
+    if len(sizes) > MAXIMUM:
+        raise UsageError(f"--gears {text!r}: {part!r} holds {len(sizes)} sizes; {_TOO_MANY}")
     return sizes
 
 
@@ -149,6 +153,9 @@ def _planned(spec: InputSpec, dim: Dim, sizes: Mapping[str, Choice]) -> int | Ra
 
 def _gears(specs: Sequence[InputSpec], choices: Sequence[Choice]) -> Gears:
     names = [name for choice in choices for name in choice.names]
+    count = math.prod(len(choice.gears) for choice in choices)
+    if count > MAXIMUM:
+        raise UsageError(f"--gears: these are {count} gears; {_TOO_MANY}")
     combined = [
         dict(zip(names, itertools.chain(*groups), strict=True))
         for groups in itertools.product(*(choice.gears for choice in choices))
@@ -167,10 +174,6 @@ def _gears(specs: Sequence[InputSpec], choices: Sequence[Choice]) -> Gears:
         kind, order = GearKind.IMAGE, order[:2]
     gears = Gears(kind, tuple(tuple(sizes[name] for name in order) for sizes in combined))
     require_gears(gears)
-    if len(gears.values) > MAXIMUM:
-        raise UsageError(
-            f"--gears: {len(gears.values)} gears, ATC documents at most {MAXIMUM}; give fewer sizes"
-        )
     return gears
 
 

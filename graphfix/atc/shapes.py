@@ -14,8 +14,8 @@ from graphfix.atc.errors import FlagValueError
 OPEN: Final = -1
 """A dim that gears fill in or, without gears, that may have any size."""
 
-_INTEGER: Final = re.compile(r"-?\d+")
-_RANGE: Final = re.compile(r"(\d+)~(\d+|-1)")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+_RANGE: Final = re.compile(r"([0-9]{1,18})~([0-9]{1,18}|-1)")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """``graphfix convert``: from ONNX to ``.om`` with ATC."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -135,7 +136,7 @@ def convert(
         force,
     )
     registry = open_registry(context, plugin)
-    with _progress() as on_line:
+    with _ended_by_sigterm(), _progress() as on_line:
         result = run(request, registry, on_line)
     if json:
         print_json(result.to_dict())
@@ -143,6 +144,20 @@ def convert(
         _print(result)
     done = {Status.CONVERTED: 0, Status.REFUSED: 1}
     raise typer.Exit(done.get(result.status, 0 if script_only else 3))
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end this program as an interrupt does: atc must not stay behind."""
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

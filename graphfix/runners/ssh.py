@@ -52,13 +52,13 @@ def run_on_host(
         ToolError: ssh or scp is missing, or cannot reach the host, copy or fetch.
     """
     check_host(host)
-    folder = _ask(("ssh", *_OPTIONS, "--", host, "mktemp -d")).strip()
+    folder = _ask(("ssh", *_OPTIONS, "--", host, "mktemp -d -t graphfix.XXXXXX")).strip()
     if not _FOLDER.fullmatch(folder):
-        raise ToolError(f"{host}: 'mktemp -d' answered {folder!r}, which is no folder")
+        raise ToolError(f"{host}: 'mktemp' answered {folder!r}, which is no folder")
     try:
         _copy([*map(str, files)], f"{host}:{folder}/")
         run = run_program(
-            ("ssh", "-tt", *_OPTIONS, "--", host, f"sh {folder}/{script}"),
+            ("ssh", "-tt", *_OPTIONS, "--", host, f"bash {folder}/{script}"),
             folder=into,
             environment=os.environ,
             log=log,

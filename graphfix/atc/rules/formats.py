@@ -1,5 +1,6 @@
 """Rules about the format of inputs, the outputs, and their types."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -104,7 +105,7 @@ class OutNodes(Rule):
             yield self.finding(
                 f"--out_nodes: the model has no node {node!r} (E10016)", entry, advice=advice
             )
-        elif not index.isdigit():
+        elif not re.fullmatch(r"[0-9]{1,9}", index):
             yield self.finding(
                 f"--out_nodes: {entry!r} has no number after the colon (E10001)", entry
             )

@@ -50,12 +50,13 @@ def test_a_plan(
     [
         (("N=1~4", "T=1,2"), "--gears: ATC takes either ranges (N=1~16) or gears"),
         (("N=1,1", "T=2"), "gear 1,2 is there twice"),
-        (("N=1..11", "T=1..10"), "--gears: 110 gears, ATC documents at most 100"),
+        (("N=1..11", "T=1..10"), "--gears: these are 110 gears; ATC documents at most 100"),
         (("N,T=1,2;3", "M=1"), "--gears 'N,T=1,2;3': '3' is not 2 sizes"),
         (("N,T=1~2",), "--gears 'N,T=1~2': a range is for one dim"),
         (("N=1,2", "N=3,4"), "--gears gives 'N' twice"),
         (("N=0,2",), "--gears 'N=0,2': '0' is neither a size nor like"),
         (("N=4..1",), "--gears 'N=4..1': '4..1' holds no size"),
+        (("N=1..999999999",), "--gears 'N=1..999999999': '1..999999999' holds 999999999 sizes"),
         (("N=1,2",), "input m:N,T has the dim 'T' without a size"),
     ],
 )
