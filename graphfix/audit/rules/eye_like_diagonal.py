@@ -15,8 +15,8 @@ class EyeLikeDiagonal(NodeRule):
     """An EyeLike has its ones above the main diagonal, or more rows than columns.
 
     ATC makes it of ``rows + k`` ones, laid out by MatrixDiagV2. That is the length of the diagonal
-    for a ``k`` up to 0 that does not leave the matrix; otherwise it is longer than there is room,
-    and the conversion fails. (The documentation of CANN 5.1 and 6.0 takes ``k`` 0 alone.) With a
+    for a ``k`` up to 0 that does not leave the matrix; otherwise it is another, and the conversion
+    fails. (The documentation of CANN 5.1 and 6.0 takes ``k`` 0 alone.) With a
     shape that is known the matrix is better stored as a constant.
     """
 
@@ -33,14 +33,15 @@ class EyeLikeDiagonal(NodeRule):
         diagonal = integer(node, "k", 0)
         shape = view.shape(view.input(node, 0)) or ()
         rows, columns = shape if len(shape) == 2 else (None, None)
-        if diagonal > 0:
-            reason = f"has k {diagonal}"
-        elif rows is not None and columns is not None and rows + diagonal > columns:
-            reason = f"has {rows} rows, {columns} columns and k {diagonal}"
+        if rows is not None and columns is not None:
+            room = min(rows + min(diagonal, 0), columns - max(diagonal, 0))
+            fits, what = rows + diagonal == max(room, 0), f"has {rows} rows, {columns} columns and "
         else:
+            fits, what = diagonal <= 0, "has "
+        if fits:
             return
         yield self.finding(
-            f"{reason}: ATC makes the diagonal longer than it is",
+            f"{what}k {diagonal}, for which ATC makes a diagonal of another length",
             view.label(node),
             advice="store the matrix as a constant",
         )
