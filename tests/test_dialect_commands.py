@@ -86,6 +86,17 @@ def test_apply_writes_the_second_file(script: Path, tmp_path: Path) -> None:
     assert not second.exists()
 
 
+def test_auto_audits_what_atc_reads(script: Path, tmp_path: Path) -> None:
+    """The model itself has an operator and an import that ATC does not take."""
+    assert run("raise", script).code == 0
+    model = tmp_path / "net.raised.onnx"
+    result = run("apply", model, "--passes", "auto", "--target", "Ascend310P3", "--json")
+    document = json.loads(result.out)
+    assert document["before"].startswith("not fit")
+    assert document["after"].startswith("fit")
+    assert result.code == 0
+
+
 def test_apply_points_to_raise(script: Path, tmp_path: Path) -> None:
     result = run("apply", script, "--passes", "opset{to=11}")
     assert result.code == 1

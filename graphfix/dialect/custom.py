@@ -41,7 +41,7 @@ def lower(node: ir.Node, function: ir.Function, profile: Profile, scope: Scope) 
     if support.verdict is False:
         scope.journal.refuse(node, elsewhere(node.op_type, profile, scope.opset, domain or ""))
         return
-    operator = OPERATORS.get(node.op_type) if domain is None else None
+    operator = OPERATORS.get(node.op_type) if function.domain == "ascend" else None
     if operator is not None:
         if (reason := _differs(node, operator, scope.opset)) is not None:
             scope.journal.refuse(node, reason)

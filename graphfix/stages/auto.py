@@ -23,6 +23,7 @@ class AutoReport:
     before: AuditReport
     applied: ApplyReport
     after: AuditReport
+    """Of the result as ATC reads it, where it can be written so."""
 
     @property
     def left(self) -> tuple[tuple[Finding, str], ...]:
@@ -90,8 +91,9 @@ def auto(
         if not failed:
             break
         excluded |= {text: f"{text} did not hold: {error}" for text, error in failed.items()}
-    assert applied.model is not None
-    after = look(applied.model, request.profile, rules, registry)
+    result = (applied.atc and applied.atc.model) or applied.model
+    assert result is not None
+    after = look(result, request.profile, rules, registry)
     return AutoReport(plan, before, applied, after)
 
 

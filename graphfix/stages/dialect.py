@@ -62,6 +62,8 @@ class AtcFile:
     verification: Verification | None = None
     why_not: str = ""
     """Why the result has no spelling for the target; empty when it has, or is spelled so."""
+    model: ir.Model | None = field(default=None, repr=False, compare=False)
+    """What is in the file, or would be; not in the JSON."""
 
     def lines(self) -> tuple[str, ...]:
         """What people should know of it."""
@@ -171,10 +173,11 @@ def second_file(
         verification = verify(lowered, model, profile, verifier) if verifier else None
     except (DialectError, NumericsError) as error:
         return AtcFile(profile.name, why_not=str(error))
-    if not lowered.report.changes or path is None:
-        return AtcFile(profile.name, None, lowered.report, verification)
-    save(lowered.model, path)
-    return AtcFile(profile.name, path, lowered.report, verification)
+    if not lowered.report.changes:
+        path = None
+    if path is not None:
+        save(lowered.model, path)
+    return AtcFile(profile.name, path, lowered.report, verification, model=lowered.model)
 
 
 def _plain(lowered: ir.Model, model: ir.Model) -> dict[str, Operator]:
