@@ -85,6 +85,21 @@ def test_a_model_is_converted(model: Path, atc: Path) -> None:
     ]
 
 
+def test_a_model_is_spelled_for_atc_first(model: Path, atc: Path) -> None:
+    """The stand-in refuses each of these: no perm, two imports, a function, two equal names."""
+    text = """<ir_version: 8, opset_import: ["" : 16, "f" : 1]>
+    g (float[2,3] x) => (float[3,2] y) { [x] h = f.Twice (x) [x] y = Transpose (h) }
+    <domain: "f", opset_import: ["" : 16]> Twice (a) => (b) { b = Add (a, a) }"""
+    save(from_text(text), model)
+    result, out = convert(model)
+    assert result.code == 0, result.out
+    assert "note: Transpose 'x': perm written" in result.out
+    again = run("convert", out / "it's m.atc.onnx", "-o", out / "again")
+    assert again.code == 0, again.out
+    assert "note: the file is in ATC's spelling already, and was not lowered" in again.out
+    assert (out / "again" / "it's m.om").is_file()
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [

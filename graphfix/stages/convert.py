@@ -18,6 +18,7 @@ from graphfix.atc.decode import Diagnosis, decode, says_success
 from graphfix.atc.model_facts import model_facts
 from graphfix.atc.request import Request
 from graphfix.atc.shell import FoundCommand
+from graphfix.dialect import looks_like_dialect, lower
 from graphfix.errors import UsageError
 from graphfix.finding import Finding
 from graphfix.model import load, save
@@ -97,18 +98,19 @@ def convert(
 
     Raises:
         UsageError: an option that does not fit, or a file or folder that cannot be used.
-        ModelError: the model cannot be read or written.
+        ModelError: the model cannot be read or written, or has no spelling for ATC.
         ToolError: ATC or ssh cannot be started.
     """
     profile = load_profile(request.target, request.cann, request.target_files)
     if request.host is not None:
         check_host(request.host)
-    model = _lowered(load(request.model), profile)
+    model, spelling = _lowered(load(request.model), profile)
     plan = plan_conversion(request, model, profile)
     words = plan.command.words()
     with _scratch(request.output) as scratch:
         _write(plan, model, scratch)
         findings, notes = _check(plan, model, profile, registry, scratch)
+        notes = (*spelling, *notes)
         conversion = Conversion(Status.SCRIPT, "", profile.name, words, findings, notes=notes)
         if any(finding.severity.fails for finding in findings) and not request.force:
             reason = "findings say that it would fail, or be another model; --force goes on"
@@ -149,9 +151,12 @@ def convert(
     )
 
 
-def _lowered(model: ir.Model, profile: Profile) -> ir.Model:
-    """The model in ATC's spelling."""
-    return model
+def _lowered(model: ir.Model, profile: Profile) -> tuple[ir.Model, tuple[str, ...]]:
+    """The model in ATC's spelling, and what is spelled differently; such a file stays as it is."""
+    if looks_like_dialect(model):
+        return model, ("the file is in ATC's spelling already, and was not lowered",)
+    lowered = lower(model, profile)
+    return lowered.model, lowered.report.lines()
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def plan_conversion(request: ConvertRequest, model: ir.Model, profile: Profile) 
     Raises:
         UsageError: an option that does not fit the model, or a file that cannot be read.
     """
-    name = request.model.stem
+    name = request.model.stem.removesuffix(".atc")
     files: dict[str, str] = {}
     shapes = _shapes(request, model)
     fields_: dict[str, Any] = {
