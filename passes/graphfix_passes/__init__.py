@@ -17,6 +17,7 @@ PLUGIN = Plugin(
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",
         "prune": "graphfix_passes.prune:Prune",
         "reduce-axes": "graphfix_passes.reduce_axes:ReduceAxes",
+        "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
         "sim": "graphfix_passes.sim:Sim",
         "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",

@@ -1,7 +1,27 @@
 """What a model computes about its own sizes, for every size its inputs may have."""
 
 from graphfix.rewrite.symbolic.facts import Facts
-from graphfix.rewrite.symbolic.size import Number, Poly, Size, Undecided, affine_in
+from graphfix.rewrite.symbolic.size import (
+    Number,
+    Poly,
+    Size,
+    Undecided,
+    affine_in,
+    compare,
+    floor_division,
+    quotient,
+)
 from graphfix.rewrite.symbolic.vector import Known
 
-__all__ = ["Facts", "Known", "Number", "Poly", "Size", "Undecided", "affine_in"]
+__all__ = [
+    "Facts",
+    "Known",
+    "Number",
+    "Poly",
+    "Size",
+    "Undecided",
+    "affine_in",
+    "compare",
+    "floor_division",
+    "quotient",
+]
