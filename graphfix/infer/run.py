@@ -93,14 +93,14 @@ def _run_devices(
 ) -> Result:
     dated = options.contract is Contract.AIS_2025
     divided = lists and (options.divide_input or not dated)
-    parts = _divide(len(lists[0]), len(options.devices), evenly=dated) if divided else ()
+    count = len(options.devices)
+    parts = _divide(len(lists[0]), count, evenly=dated) if divided else ()
+    if divided and not lists[0][parts[-1]]:
+        raise InferError(f"{len(lists[0])} file(s) leave none for some of {count} devices")
     listener.info(f"multidevice:{list(options.devices)} run begin")
     runs, spans = [], []
     for index, device in enumerate(options.devices):
         own = [files[parts[index]] for files in lists] if divided else lists
-        if divided and not own[0]:
-            listener.warning(f"device {device}: no files are left for it")
-            continue
         folder = f"device{device}_{index}" if dated else f"device{device}"
         own_prefix = None if prefix is None else os.path.join(prefix, folder)
         started = time.time()

@@ -85,12 +85,6 @@ DOUBTS: dict[str, tuple[str, str, Mapping[str, bytes], str]] = {
         {},
         "--dump means nothing without an NPU and is left out",
     ),
-    "a device without files": (
-        "batch1",
-        f"--input bin --device 0,1 --divide_input 1 {SAVED}",
-        images(1),
-        "device 1: no files are left for it",
-    ),
     "shapes that overwrite each other": (
         "dynamic",
         f"--dymShape_range x:1~2,3 {SAVED}",
