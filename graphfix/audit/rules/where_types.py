@@ -5,10 +5,10 @@ from typing import Final
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import computed, foldable
-from graphfix.audit.rule import NodeRule
+from graphfix.audit.rule import Rule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
+from graphfix.rewrite.symbolic import Facts
 from graphfix.target import Evidence
 
 _TAKEN: Final = (
@@ -17,7 +17,7 @@ _TAKEN: Final = (
 _REMEDY: Final = {ir.DataType.INT64: "int64-to-int32", ir.DataType.DOUBLE: "double-to-float"}
 
 
-class WhereTypes(NodeRule):
+class WhereTypes(Rule):
     """A Where chooses between int64, bool or other elements that the AI Core does not take.
 
     ATC maps it to SelectV2, whose documented types are float16, float32, uint8, int8 and int32;
@@ -30,20 +30,21 @@ class WhereTypes(NodeRule):
     evidence = Evidence.DOC
     citation = "documentation of ATC: ONNX operator Where"
     covers = ("Where/1",)
-    op_types = ("Where",)
 
-    def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
-        """By the type of the branches; arithmetic on known shapes folds anyway."""
-        branches = [value for value in (view.input(node, 1), view.input(node, 2)) if value]
-        dtypes = [value.dtype for value in branches if value.dtype is not None]
-        if not dtypes or dtypes[0] in _TAKEN:
-            return
-        made = [value for value in branches if computed(value)]
-        on_sizes = bool(made) and all(map(foldable, made))
-        remedy = "fold-shapes" if on_sizes else _REMEDY.get(dtypes[0])
-        yield self.finding(
-            f"chooses between elements of {dtypes[0].name.lower()}, not on the AI Core",
-            view.label(node),
-            remedy=remedy,
-            advice="" if remedy else "cast the branches to int32 and the result back",
-        )
+    def check(self, view: View) -> Iterator[Finding]:
+        """By the type of the branches; what is the same for all sizes can fold."""
+        facts = Facts(view.model)
+        for node in view.of("Where"):
+            branches = (view.input(node, 1), view.input(node, 2))
+            dtypes = [value.dtype for value in branches if value is not None and value.dtype]
+            if not dtypes or dtypes[0] in _TAKEN:
+                continue
+            known = facts.value(node.outputs[0]) if node.outputs else None
+            folds = known is not None and known.constant is not None
+            remedy = "fold-shapes" if folds else _REMEDY.get(dtypes[0])
+            yield self.finding(
+                f"chooses between elements of {dtypes[0].name.lower()}, not on the AI Core",
+                view.label(node),
+                remedy=remedy,
+                advice="" if remedy else "cast the branches to int32 and the result back",
+            )
