@@ -425,9 +425,10 @@ class Rewriter:
 
     def _new_const(self, tensor: ir.TensorProtocol) -> ir.Value:
         site = self._current
-        tensor.name = name = self._fresh(f"{site.label}/const")
         if isinstance(site.scope, ir.Function):
+            tensor.name = None  # the node has one
             return self.op("Constant", value=tensor)
+        tensor.name = name = self._fresh(f"{site.label}/const")
         value = ir.Value(
             name=name,
             type=ir.TensorType(tensor.dtype),

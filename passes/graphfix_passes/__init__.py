@@ -20,6 +20,7 @@ PLUGIN = Plugin(
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
         "sim": "graphfix_passes.sim:Sim",
+        "slice-merge": "graphfix_passes.slice_merge:SliceMerge",
         "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",
     },
 )
