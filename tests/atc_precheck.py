@@ -222,7 +222,9 @@ def _needs(*names: str, until: int = 99) -> Plugin:
 def _conv(a: Attributes, i: list[str], o: list[str], opset: int) -> str | None:
     if not {"kernel_shape", "pads", "strides", "dilations"} & set(a):
         return "kernel_shape, pads, strides and dilations are all missing"
-    return "pads have an odd length" if len(a.get("pads", ())) % 2 else None
+    pads = a.get("pads")
+    odd = isinstance(pads, list) and len(pads) % 2
+    return "pads have an odd length" if odd else None
 
 
 def _max_pool(a: Attributes, i: list[str], o: list[str], opset: int) -> str | None:
