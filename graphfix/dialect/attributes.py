@@ -63,14 +63,14 @@ def _half_pixel(node: ir.Node, scope: Scope) -> None:
     if mode != "half_pixel":
         return
     before, after = (scope.knowledge.dims(v) or () for v in (node.inputs[0], node.outputs[0]))
-    same = after and all(
+    same = 0 < len(before) == len(after) and all(
         new is not None and (new > 1 or new == old) for old, new in zip(before, after, strict=True)
     )
     if not same:
         scope.journal.note(
             node,
-            "this release reads half_pixel as asymmetric, and the sizes of "
-            "the result are not known to be above 1, where pytorch_half_pixel would be the same",
+            "this release reads half_pixel as asymmetric, and the sizes of the result are not "
+            "known to be above 1, where pytorch_half_pixel would be the same",
         )
         return
     node.attributes.add(ir.AttrString("coordinate_transformation_mode", "pytorch_half_pixel"))

@@ -14,14 +14,13 @@ def lower(node: ir.Node, scope: Scope) -> None:
     """Write ``value``."""
     if "value" in node.attributes or not node.attributes:
         return
-    (attribute,) = node.attributes.values()
-    if attribute.name in ("value_string", "value_strings"):
-        data = np.asarray(attribute.value, object)
-        tensor: ir.TensorProtocol | None = ir.StringTensor(
-            np.frompyfunc(lambda text: text.encode() if isinstance(text, str) else text, 1, 1)(data)
-            if data.ndim
-            else np.asarray(str(attribute.value).encode(), object)
-        )
+    tensor: ir.TensorProtocol | None
+    attribute = next(iter(node.attributes.values()))
+    if attribute.name == "value_string":
+        tensor = ir.StringTensor(np.array(attribute.as_string().encode(), object))
+    elif attribute.name == "value_strings":
+        texts = [text.encode() for text in attribute.as_strings()]
+        tensor = ir.StringTensor(np.array(texts, object))
     else:
         tensor = constant_tensor(node.outputs[0])
     if tensor is None:

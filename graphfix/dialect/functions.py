@@ -59,10 +59,10 @@ def _prepare(function: ir.Function, model: ir.Model, names: Names) -> None:
 
 def _rename_twins(model: ir.Model) -> None:
     """Inlining counts per graph; a value may have got the name of one in another graph."""
-    names, seen = Names(model), set[str]()
+    names, seen = Names(model), {value.name for value in model.graph.inputs}
     for graph in model.graphs():
-        for node in graph:
-            for value in node.outputs:
-                if value.name and value.name in seen and not value.is_graph_output():
-                    value.name = names.fresh(value.name)
-                seen.add(value.name or "")
+        inner = () if graph is model.graph else graph.inputs
+        for value in (*inner, *(value for node in graph for value in node.outputs)):
+            if value.name and value.name in seen and value not in model.graph.outputs:
+                value.name = names.fresh(value.name)
+            seen.add(value.name)

@@ -13,12 +13,14 @@ from graphfix.target import Profile
 def reduce_imports(profile: Profile, scope: Scope) -> None:
     """Drop functions and the imports that no node uses; refuse nodes of more domains than one."""
     imports = scope.model.graph.opset_imports
-    for domain in {function.domain for function in scope.model.functions.values()}:
+    called = {function.domain for function in scope.model.functions.values()}
+    for domain in called:
         imports.pop(domain, None)
     scope.model.functions.clear()
     first: dict[str, ir.Node] = {}
     for node in scope.model.graph.all_nodes():
-        first.setdefault(node.domain, node)
+        if node.domain not in called:  # calls that are left have been refused already
+            first.setdefault(node.domain, node)
     for domain, node in first.items():
         if domain and "" in first and not profile.several_imports:
             scope.journal.refuse(

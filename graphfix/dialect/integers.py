@@ -41,7 +41,7 @@ def widen(node: ir.Node, scope: Scope) -> None:
     signature = schemas.parameters(node.op_type, scope.opset)
     if signature is None or not signature[0]:
         return
-    inputs = signature[0]
+    inputs, outputs = signature
     formal = [inputs[min(k, len(inputs) - 1)] for k in range(len(node.inputs))]
     wide = {
         parameter.variable
@@ -63,8 +63,9 @@ def widen(node: ir.Node, scope: Scope) -> None:
             node.replace_input_with(index, cast)
             rw.commit({})
         scope.journal.changed(node, f"input {index} widened to int64")
-        for out in node.outputs:
-            scope.knowledge.retyped(out)
+        for at, out in enumerate(node.outputs):
+            if outputs[min(at, len(outputs) - 1)].variable == parameter.variable:
+                scope.knowledge.retyped(out)
 
 
 def _write(node: ir.Node, index: int, data: np.ndarray, scope: Scope) -> None:

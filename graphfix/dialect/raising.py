@@ -1,6 +1,6 @@
 """From what ATC reads to valid ONNX; also for files that scripts made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -49,6 +49,7 @@ def raise_dialect(
         DialectError: nodes whose meaning is not known, all of them with the reason.
     """
     model = model.clone()
+    declared = [value.dtype for value in model.graph.outputs]
     known = {**OPERATORS, **(operators or {})}
     journal = Journal()
     scope = Scope.of(model, journal)
@@ -61,6 +62,7 @@ def raise_dialect(
         _spell(node, known, opset, softmax_reading, scope)
         if node.graph is not None:
             scope.knowledge.settle(node, scope.opset)
+    _note_outputs(model, declared, journal)
     report = journal.report("the file cannot be read as ONNX")
     model.metadata_props.pop(MARK, None)
     if opset > scope.opset:
@@ -85,6 +87,17 @@ def _raise_opset(model: ir.Model, opset: int) -> None:
         raise DialectError(
             f"an operator of the file needs opset {opset}, and it cannot be raised: {error}"
         ) from error
+
+
+def _note_outputs(
+    model: ir.Model, declared: Sequence[ir.DataType | None], journal: Journal
+) -> None:
+    """What reads the outputs of a model must know when their types have changed."""
+    for value, dtype in zip(model.graph.outputs, declared, strict=True):
+        maker = value.producer()
+        if maker is None or dtype is None or value.dtype is None or value.dtype == dtype:
+            continue
+        journal.note(maker, f"output {value.name!r} is {value.dtype.name} now, not {dtype.name}")
 
 
 def _is_foreign_matmul(node: ir.Node) -> bool:

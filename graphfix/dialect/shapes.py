@@ -23,7 +23,7 @@ class Knowledge:
     def __init__(self, model: ir.Model) -> None:
         self._model = model
         self._stale = False
-        self._retyped: set[ir.Value] = set()
+        self._retyped: set[ir.Value | None] = set()
         """Values that have another element type than the model said."""
 
     def infer(self) -> None:
@@ -32,7 +32,7 @@ class Knowledge:
         self._stale = False
 
     def retyped(self, value: ir.Value) -> None:
-        """A value has got another element type; what is made of it may have one, too."""
+        """A value gets another element type; what is made of it may get one, too."""
         self._retyped.add(value)
 
     def learned(self) -> None:
@@ -41,7 +41,7 @@ class Knowledge:
 
     def settle(self, node: ir.Node, opset: int) -> None:
         """Infer what the outputs of a node are, now that its inputs are final."""
-        anew = any(value in self._retyped for value in node.inputs if value is not None)
+        anew = not self._retyped.isdisjoint((*node.inputs, *node.outputs))
         if not anew and all(out.type is not None for out in node.outputs):
             return
         before = [out.dtype for out in node.outputs]

@@ -156,3 +156,60 @@ def test_a_model_without_nodes_keeps_its_import() -> None:
     model = from_text('<ir_version: 7, opset_import: ["" : 13]> main (float[2] x) => (x) {}')
     lowered = lower(model, PROFILE).model
     assert lowered.graph.opset_imports == {"": 13}
+
+
+def test_types_that_the_file_declares_give_way_to_those_that_follow() -> None:
+    """A script narrowed the other side of a Concat and left the declared types as they were."""
+    raised = raise_dialect(
+        from_text("""
+        <ir_version: 7, opset_import: ["" : 11]>
+        main (float[2,3] x, int32[1] n) => (int32[3] both, int32[2] part)
+           <int32[3] joined, int32[3] same>
+        {
+           [size] size = Shape (x)
+           [join] joined = Concat <axis = 0> (n, size)
+           [same] same = Identity (joined)
+           [both] both = Abs (same)
+           [part] part = Cast <to = 6> (size)
+        }""")
+    )
+    check(raised.model)
+    found = Session(raised.model).run(
+        {"x": np.zeros((2, 3), np.float32), "n": np.array([-7], np.int32)}
+    )
+    np.testing.assert_array_equal(np.asarray(found["both"]), [7, 2, 3])
+    assert [value.dtype for value in raised.model.graph.outputs] == [
+        ir.DataType.INT64,
+        ir.DataType.INT32,
+    ]
+    assert [note.what for note in raised.report.notes] == ["output 'both' is INT64 now, not INT32"]
+
+
+def test_every_refused_node_is_named_once() -> None:
+    model = from_text("""
+    <ir_version: 7, opset_import: ["" : 13, "lib" : 1]>
+    main (float[2] x, int64[n] shape) => (float[] y, float[2] z)
+    {
+       [turn] y = Transpose (r)
+       [shaped] r = Reshape (x, shape)
+       [other] z = lib.Other (x)
+    }""")
+    with pytest.raises(DialectError) as caught:
+        lower(model, PROFILE)
+    assert [line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]] == [
+        "Transpose 'turn'",
+        "Other 'other'",
+    ]
+
+
+def test_texts_in_constants() -> None:
+    model = from_text("""
+    <ir_version: 7, opset_import: ["" : 13]>
+    main () => (y, z)
+    {
+       [one] y = Constant <value_string = "a"> ()
+       [two] z = Constant <value_strings = ["b", "c"]> ()
+    }""")
+    one, two = (node.attributes["value"].as_tensor() for node in lower(model, PROFILE).model.graph)
+    assert (one.numpy().shape, one.numpy().item()) == ((), b"a")
+    assert list(two.numpy()) == [b"b", b"c"]
