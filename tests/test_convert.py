@@ -207,6 +207,40 @@ def test_wrong_usage_writes_nothing(model: Path, options: tuple[str, ...], messa
     assert not out.exists()
 
 
+AIPP = """aipp_op {
+    aipp_mode: static
+    input_format: RGB888_U8
+    src_image_size_h: 8
+    src_image_size_w: 8
+}
+"""
+
+
+def test_preprocessing_is_written_or_passed_on(model: Path, atc: Path, tmp_path: Path) -> None:
+    ready = tmp_path / "aipp.cfg"
+    ready.write_text(AIPP)
+    result, out = convert(model, *SHAPE, "--aipp", ready)
+    assert result.code == 0, result.out
+    assert (out / "it's m.aipp.cfg").read_text() == AIPP
+    ready.write_text(AIPP.replace(": RGB", "：RGB"))
+    assert "it is a full-width colon" in convert(model, *SHAPE, "--aipp", ready)[0].out
+    short = tmp_path / "aipp.yaml"
+    short.write_text("input: x\nsize: [10, 9]\ncrop: center\n")
+    result, out = convert(model, *SHAPE, "--aipp", short)
+    assert result.code == 0, result.out
+    assert "crop_size_w: 8" in (out / "it's m.aipp.cfg").read_text()
+    short.write_text("input: z\n")
+    result, _ = convert(model, *SHAPE, "--aipp", short)
+    assert result.err == f"error: --aipp {short}: input 'z' is not one of x\n"
+
+
+def test_gears_become_flags(model: Path, atc: Path) -> None:
+    result, _ = convert(model, "--gears", "N=1,4")
+    assert result.code == 0, result.out
+    arguments = json.loads(atc.read_text())["arguments"]
+    assert {"--input_shape=x:-1,3,8,8", "--dynamic_batch_size=1,4"} <= set(arguments)
+
+
 def test_a_file_of_a_flag_travels_along(model: Path, atc: Path, tmp_path: Path) -> None:
     (tmp_path / "fusion.cfg").write_text('{"Switch": {"GraphFusion": {"ALL": "off"}}}')
     flag = f"fusion_switch_file={tmp_path / 'fusion.cfg'}"

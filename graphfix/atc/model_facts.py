@@ -1,6 +1,7 @@
 """What a command line is held against: the inputs, outputs and names of a model."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class ModelFacts:
     """Initializers, whether they are inputs or not."""
     outputs: tuple[str, ...]
     node_outputs: Mapping[str, int]
-    """Node of the main graph, to the number of its outputs."""
+    """Node of the main graph, by the name that ATC gives or leaves it, to its number of outputs."""
     inner_nodes: frozenset[str]
     """Nodes inside ``If`` bodies."""
     op_types: frozenset[str]
@@ -56,6 +57,7 @@ def model_facts(model: ir.Model, path: Path) -> ModelFacts:
     graph = model.graph
     main = list(graph)
     inner = [node for node in graph.all_nodes() if node.graph is not graph]
+    names = _atc_names((*main, *inner))
     return ModelFacts(
         path,
         path.stat().st_size,
@@ -64,10 +66,19 @@ def model_facts(model: ir.Model, path: Path) -> ModelFacts:
         ),
         frozenset(graph.initializers),
         tuple(value.name or "" for value in graph.outputs),
-        {node.name: len(node.outputs) for node in main if node.name},
-        frozenset(node.name for node in inner if node.name),
+        {name: len(node.outputs) for name, node in zip(names, main, strict=False)},
+        frozenset(names[len(main) :]),
         frozenset(node.op_type for node in (*main, *inner)),
     )
+
+
+def _atc_names(nodes: Sequence[ir.Node]) -> list[str]:
+    """The names of nodes; those without one are called ``Conv_0``, ``Relu_1``, … as ATC does.
+
+    Source: hicann/ge: parser/parser/onnx/onnx_parser.cc (UpdateNodeNameAndOpType).
+    """
+    unnamed = itertools.count()
+    return [node.name or f"{node.op_type}_{next(unnamed)}" for node in nodes]
 
 
 def _input(value: ir.Value) -> ModelInput:

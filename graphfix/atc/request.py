@@ -35,6 +35,11 @@ class Request:
             g.flag: g.value for g in self.words.given if g.value is not None and g.flag in FLAGS
         }
 
+    @cached_property
+    def converts(self) -> bool:
+        """Whether it converts or checks a model; other modes print and translate files."""
+        return self.values.get("mode", "0") in ("0", "3", "7", "30") and not self.has("singleop")
+
     def has(self, flag: str) -> bool:
         """Whether the flag is given and not empty."""
         return bool(self.values.get(flag))

@@ -34,6 +34,9 @@ from graphfix.target import Profile, load_profile
 _OPEN_DIMS: Final = "GF133"
 """Dims that the model leaves open: the command settles them, and its own rules look at that."""
 
+_WEIGHTS: Final = "weight"
+"""Folder beside the ``.om`` that ``--external_weight`` fills."""
+
 
 class Status(Enum):
     """How a conversion ended."""
@@ -242,7 +245,7 @@ def _results(plan: ConvertPlan, names: Sequence[str]) -> tuple[str, ...]:
     """The ``.om`` (dynamic ones carry the system in their name) and its folder of weights."""
     om = re.compile(rf"{re.escape(plan.command.output)}(_linux_\w+)?\.om")
     found = sorted(name for name in names if om.fullmatch(name))
-    return (*found, *(name for name in names if found and name == "weight"))
+    return (*found, *(name for name in names if found and name == _WEIGHTS))
 
 
 def _why_failed(run: ProgramRun, found: Sequence[str], scratch: Path) -> str:
@@ -288,12 +291,16 @@ def _remove(path: Path) -> None:
 def _keep(scratch: Path, folder: Path, first: Sequence[str] = ()) -> tuple[Path, ...]:
     """Move what is worth keeping out of the scratch folder, ``first`` before the others."""
     # ATC leaves kernel_meta, fusion_result.json and more behind; nobody needs them.
-    made = {"kernel_meta", "fusion_result.json", "weight"} - set(first)
+    made = {"kernel_meta", "fusion_result.json", _WEIGHTS} - set(first)
     names = sorted(path.name for path in scratch.iterdir() if path.name not in made)
     order = [*first, *(name for name in names if name not in first)]
-    for name in order:
-        target = folder / name
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
-        os.replace(scratch / name, target)
+    try:
+        for name in order:
+            if name == _WEIGHTS:
+                _remove(folder / name)
+            os.replace(scratch / name, folder / name)
+    except OSError as error:
+        raise UsageError(
+            f"{folder / name}: cannot be written: {error.strerror or error}"
+        ) from error
     return tuple(folder / name for name in order)

@@ -128,10 +128,11 @@ class MissingFlag(Rule):
 
     def check(self, request: Request) -> Iterator[Finding]:
         """What is missing, then a framework that is not ONNX."""
-        if request.values.get("mode", "0") not in ("0", "3", "7"):
+        if not request.converts:
             return
+        without_value = {given.flag for given in request.words.given if given.value is None}
         for name in ("model", "output", "framework", "soc_version"):
-            if not request.has(name) and name not in {g.flag for g in request.words.given}:
+            if not request.has(name) and name not in without_value:
                 advice = "add --framework=5, which is ONNX" if name == "framework" else ""
                 yield self.finding(
                     f"--{name} is missing (E10007, E10054)", f"--{name}", advice=advice

@@ -130,7 +130,7 @@ class ShapeOpen(Rule):
         """Inputs in the order of the model."""
         if request.has("input_shape") and request.shapes is None:
             return
-        if request.has("input_shape_range"):
+        if request.has("input_shape_range") or not request.converts:
             return
         given = {shape.name for shape in request.shapes or ()}
         for value in request.model.inputs:

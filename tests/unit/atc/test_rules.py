@@ -381,6 +381,23 @@ def test_a_release_decides_which_flags_there_are(facts: ModelFacts) -> None:
     assert said(findings(facts, command, cann="development")) == []
 
 
+def test_what_is_no_conversion_needs_no_shape(facts: ModelFacts) -> None:
+    assert said(findings(facts, "atc --mode=1 --om=m.onnx --json=m.json --framework=5")) == []
+
+
+def test_an_empty_value_is_a_missing_one(facts: ModelFacts) -> None:
+    found = said(findings(facts, RIGHT.replace("=m ", "= ")))
+    assert found == ["GF404 error: --output is missing (E10007, E10054)"]
+
+
+def test_nodes_without_a_name_have_the_one_that_atc_gives_them(tmp_path: Path) -> None:
+    text = '<ir_version: 8, opset_import: ["" : 11]> g (float[2] x) => (float[2] y)'
+    model = from_text(text + "{ a = Relu (x) [b] b = Abs (a) y = Relu (b) }")
+    save(model, tmp_path / "m.onnx")
+    facts = model_facts(model, tmp_path / "m.onnx")
+    assert list(facts.node_outputs) == ["Relu_0", "b", "Relu_1"]
+
+
 def test_every_rule_has_a_case_and_a_citation() -> None:
     texts = [finding for *_, finding in (*CASES, *SHAPES, *GEAR_CASES, *SOCS)]
     tested = {text.split()[0] for text in texts} | {"GF423", "GF435"}
