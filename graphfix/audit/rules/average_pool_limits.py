@@ -5,6 +5,7 @@ from math import prod
 
 import onnx_ir as ir
 
+from graphfix.audit.releases import between
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.audit.windows import window
@@ -15,16 +16,16 @@ from graphfix.target import Evidence
 class AveragePoolLimits(NodeRule):
     """An AveragePool has a side over 255, a window of more than 256 elements, or a stride over 63.
 
-    The AI Core's kernel takes no larger ones, so it runs on the AI CPU. A window as large as the
-    input is a GlobalAveragePool or a ReduceMean; others can be two pools, one after the other, when
-    nothing is padded.
+    The AI Core's kernel takes no larger ones, so it runs on the AI CPU; the source of CANN 5.1 and
+    6.0 draws the line at 255 elements. A window as large as the input is a GlobalAveragePool or a
+    ReduceMean; others can be two pools, one after the other, when nothing is padded.
     """
 
     id = "GF313"
     title = "large AveragePool"
     severity = Severity.SLOW
     evidence = Evidence.DOC
-    citation = "documentation of ATC: ONNX operator AveragePool"
+    citation = "documentation of ATC: AveragePool; canndev 2022-06-30: average_pool_plugin.cc"
     covers = ("AveragePool/3",)
     op_types = ("AveragePool",)
 
@@ -34,8 +35,9 @@ class AveragePoolLimits(NodeRule):
         if found is None or len(found.kernel) > 2:
             return
         kernel = " x ".join(map(str, found.kernel))
+        most = 255 if between(view.profile, "5.1", "6.0") else 256
         too_large = []
-        if max(found.kernel) > 255 or prod(found.kernel) > 256:
+        if max(found.kernel) > 255 or prod(found.kernel) > most:
             too_large.append(f"a window of {kernel}")
         if max(found.strides) > 63:
             too_large.append(f"a stride of {max(found.strides)}")

@@ -16,8 +16,8 @@ class EyeLikeDiagonal(NodeRule):
 
     ATC makes it of ``rows + k`` ones, laid out by MatrixDiagV2. That is the length of the diagonal
     for a ``k`` up to 0 that does not leave the matrix; otherwise it is another, and the conversion
-    fails. (The documentation of CANN 5.1 and 6.0 takes ``k`` 0 alone.) With a
-    shape that is known the matrix is better stored as a constant.
+    fails. (The documentation of CANN 5.1 and 6.0 takes ``k`` 0 alone.) With a shape that is known
+    the matrix is better stored as a constant.
     """
 
     id = "GF348"
