@@ -47,7 +47,7 @@ def parse(arguments: Sequence[str], program: str, typed: Sequence[str]) -> Comma
         InferError: options contradict each other.
         HelpWanted: the help is wanted instead.
     """
-    own = _own_options()
+    own = _own_options(program)
     parser = _ais_options(program, own)
     plain = own.parse_known_args(list(arguments))[1]
     if "-h" in plain or "--help" in plain:
@@ -83,8 +83,8 @@ def parse(arguments: Sequence[str], program: str, typed: Sequence[str]) -> Comma
     return Command(options, Backend(given.backend), given.json, tuple(plain))
 
 
-def _own_options() -> Parser:
-    parser = Parser(add_help=False, allow_abbrev=False)
+def _own_options(program: str) -> Parser:
+    parser = Parser(prog=program, add_help=False, allow_abbrev=False)
     group = parser.add_argument_group("options of graphfix")
     group.add_argument(
         "--backend",

@@ -45,16 +45,23 @@ def file_doubts(
     return found
 
 
-def dtype_doubts(data: Array, file: str, desc: TensorDesc) -> str | None:
-    """Say when the bytes of a sample look like numbers of another type than the input's."""
+def data_doubt(data: Array, file: str, desc: TensorDesc) -> str | None:
+    """Say when the bytes of a sample look like other numbers than the input takes."""
     takes = f"input {desc.name!r} takes {desc.datatype.name}"
     if file.lower().endswith(".npy"):
-        if data.dtype == desc.datatype:
-            return None
-        return (
-            f"{file} holds {data.dtype.name}, {takes}: the bytes are taken as they are, not "
-            f"converted; save it with .astype(np.{desc.datatype.name})"
-        )
+        # numpy saves the types that it does not know itself, such as bfloat16, as plain bytes
+        plain = data.dtype.kind == "V" and data.dtype.itemsize == desc.datatype.itemsize
+        if data.dtype != desc.datatype and not plain:
+            return (
+                f"{file} holds {data.dtype.name} ({data.dtype.str}), {takes}: the bytes are taken "
+                f"as they are, not converted; save it with .astype(np.{desc.datatype.name})"
+            )
+        if not data.flags.c_contiguous:
+            return (
+                f"{file} is in Fortran's order; here it is read by its values, but ais_bench takes "
+                "the bytes in their order: save it with np.ascontiguousarray"
+            )
+        return None
     if desc.datatype not in (np.float32, np.float64) or data.nbytes % desc.datatype.itemsize:
         return None
     numbers = np.abs(data.view(desc.datatype))

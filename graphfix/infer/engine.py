@@ -1,5 +1,6 @@
 """An ONNX model in onnxruntime, run on arrays in the order of its inputs."""
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -124,7 +125,7 @@ def as_input(data: Array, desc: TensorDesc, shape: tuple[int, ...]) -> Array:
     Raises:
         InferError: there are more or fewer bytes than the input takes.
     """
-    need = int(np.prod(shape, dtype=np.int64)) * desc.datatype.itemsize
+    need = math.prod(shape) * desc.datatype.itemsize
     if data.nbytes != need:
         raise InferError(
             f"ndata size:{data.nbytes} not match {need}: input {desc.name!r} takes "

@@ -1,6 +1,5 @@
 """Which sizes a run gives to the dims that a model leaves open, and what shapes follow."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -104,11 +103,6 @@ def gear_of_arrays(inputs: Sequence[TensorDesc], arrays: Sequence[Array], mode: 
     if mode not in ("dymbatch", "dymhw"):
         raise InferError(f"mode {mode!r} is not one of static, dymbatch, dymhw, dymdims, dymshape")
     raise InferError(f"mode {mode!r}: no input has a dynamic dim that its array gives a size to")
-
-
-def element_count(shape: Shape) -> int:
-    """Number of elements of a tensor."""
-    return math.prod(shape)
 
 
 def _shape(desc: TensorDesc, gear: Gear) -> Shape:

@@ -4,6 +4,7 @@ msame is the C++ tool that preceded ais_bench. It reads ``.bin`` only, names out
 where its input is a list of files, and has status 0 for a command line it does not understand.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 from graphfix.files import write_file
 from graphfix.infer.engine import Engine, as_input, milliseconds
 from graphfix.infer.errors import InferError
-from graphfix.infer.gears import Gear, Shape, element_count, shapes_of
+from graphfix.infer.gears import Gear, Shape, shapes_of
 from graphfix.infer.options import OutFormat
 from graphfix.infer.outputs import make_folder
 from graphfix.infer.reading import (
@@ -144,7 +145,7 @@ def _arrays(engine: Engine, shapes: Sequence[Shape], files: Sequence[str]) -> li
     arrays = []
     for index, (desc, shape) in enumerate(zip(engine.inputs, shapes, strict=True)):
         if not files:
-            zeros = np.zeros(element_count(shape) * desc.datatype.itemsize, dtype=np.uint8)
+            zeros = np.zeros(math.prod(shape) * desc.datatype.itemsize, dtype=np.uint8)
             arrays.append(as_input(zeros, desc, shape))
             continue
         if not files[index].endswith(".bin"):

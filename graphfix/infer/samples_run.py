@@ -1,5 +1,6 @@
 """One run over samples on onnxruntime, step by step as ais_bench does it."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from graphfix.infer.doubts import dtype_doubts
+from graphfix.infer.doubts import data_doubt
 from graphfix.infer.engine import Engine, as_input, milliseconds
 from graphfix.infer.errors import InferError
-from graphfix.infer.gears import Batch, Dims, Shape, element_count, shapes_of
+from graphfix.infer.gears import Batch, Dims, Shape, shapes_of
 from graphfix.infer.options import Options
 from graphfix.infer.outputs import divide, make_folder, write_array
 from graphfix.infer.result import RULE, DeviceRun, Listener
@@ -103,7 +104,7 @@ class Run:
         if shapes is None:
             size = read_sample(lists[0][0]).nbytes
             return self._say_plan(make_plan(lists, 1), size)
-        needed = element_count(shapes[0]) * self.engine.inputs[0].datatype.itemsize
+        needed = math.prod(shapes[0]) * self.engine.inputs[0].datatype.itemsize
         plan = make_plan(lists, samples_in(needed, lists[0][0]))
         return self._say_plan(plan, needed)
 
@@ -161,7 +162,7 @@ class Run:
         return arrays
 
     def _made_up(self, shape: Shape, index: int) -> Array:
-        size = element_count(shape) * self.engine.inputs[index].datatype.itemsize
+        size = math.prod(shape) * self.engine.inputs[index].datatype.itemsize
         if self.options.random:
             return np.random.default_rng(index).integers(0, 256, size, dtype=np.uint8)
         return np.zeros(size, dtype=np.uint8)
@@ -196,7 +197,7 @@ class Run:
 
     def _doubt(self, group: Group, data: Sequence[Array]) -> None:
         for index, (array, desc) in enumerate(zip(data, self.engine.inputs, strict=True)):
-            doubt = dtype_doubts(array, group.files[0][index], desc)
+            doubt = data_doubt(array, group.files[0][index], desc)
             if doubt is not None:
                 self._warn_once(f"dtype {desc.name}", doubt)
 

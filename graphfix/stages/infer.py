@@ -72,14 +72,14 @@ def infer(command: Command, listener: Listener) -> InferReport:
         ToolError: ais_bench or the ONNX file of an ``.om`` is missing.
     """
     options = command.options
-    if choose(command.backend, options.model) is Backend.ASCEND:
+    if _choose(command.backend, options.model) is Backend.ASCEND:
         return _ascend(command, listener)
     result = run(options, listener)
     throughput = result.throughput if result.runs else None
     return InferReport(Backend.ONNXRUNTIME, options.model, throughput, result)
 
 
-def choose(backend: Backend, model: str) -> Backend:
+def _choose(backend: Backend, model: str) -> Backend:
     """The backend to use: ais_bench for an ``.om`` where it is installed, unless told otherwise.
 
     Raises:

@@ -36,8 +36,26 @@ DOUBTS: dict[str, tuple[str, str, Mapping[str, bytes], str]] = {
         f"--input bin {SAVED}",
         {"bin/x.npy": npy(np.array([[1, 2, 3]], np.int32))},
         (
-            "bin/x.npy holds int32, input 'x' takes float32: the bytes are taken as they are, not "
-            "converted; save it with .astype(np.float32)"
+            "bin/x.npy holds int32 (<i4), input 'x' takes float32: the bytes are taken as they "
+            "are, not converted; save it with .astype(np.float32)"
+        ),
+    ),
+    "the bytes of a number in another order": (
+        "batch1",
+        f"--input bin {SAVED}",
+        {"bin/x.npy": npy(row(1).astype(">f4"))},
+        (
+            "bin/x.npy holds float32 (>f4), input 'x' takes float32: the bytes are taken as they "
+            "are, not converted; save it with .astype(np.float32)"
+        ),
+    ),
+    "Fortran's order": (
+        "batch4",
+        f"--input bin {SAVED}",
+        {"bin/x.npy": npy(np.asfortranarray(np.ones((4, 3), np.float32)))},
+        (
+            "bin/x.npy is in Fortran's order; here it is read by its values, but ais_bench takes "
+            "the bytes in their order: save it with np.ascontiguousarray"
         ),
     ),
     "bytes that look like integers": (

@@ -57,17 +57,16 @@ def _run_range(engine: Engine, options: Options, listener: Listener) -> Result:
     if options.output_dirname is not None:
         listener.warning("every shape writes to the same --output_dirname; the last one stays")
     for shape in expand(options.shape_range or ""):
+        outcome = "OK"
         try:
-            gear = parse_dims(shape)
-            once = replace(options, gear=gear)
+            once = replace(options, gear=parse_dims(shape))
             lists = _files(engine, once, listener)
             done = Run(engine, once, listener).run(lists, _prefix(once), once.devices[0])
+            runs.append(replace(done, shape=shape))
         except GraphfixError as error:
             listener.warning(f"dymshape:{shape} {error}")
             failed.append(shape)
-        else:
-            runs.append(replace(done, shape=shape))
-        outcome = "OK" if shape not in failed else "Failed"
+            outcome = "Failed"
         listener.info(f"dymshape:{shape} end run result:{outcome}")
     runs.sort(key=lambda each: each.throughput, reverse=True)
     result = Result(tuple(runs), tuple(failed))
