@@ -95,6 +95,10 @@ def _dim(text: str, part: str) -> ShapeDim:
         if high != OPEN and high < low:
             raise FlagValueError("E10048", f"{part!r}: the range {text} ends before it begins")
         return Range(low, None if high == OPEN else high)
+    if "[" in text or "]" in text:
+        raise FlagValueError(
+            "E10048", f"{part!r}: brackets belong to --input_shape_range; leave them out"
+        )
     if "~" in text:
         raise FlagValueError("E10048", f"{part!r}: {text!r} is no range; write 1~10 or 1~-1")
     if not _INTEGER.fullmatch(text):

@@ -197,6 +197,13 @@ SHAPES = [
         "GF420 error: --input_shape: 'x:1,3,0,4': 0 is no size; sizes start at 1 (E10011)",
     ),
     (
+        "x:[1~2,3,4,4]",
+        (
+            "GF420 error: --input_shape: 'x:[1~2,3,4,4]': brackets belong to --input_shape_range; "
+            "leave them out (E10048)"
+        ),
+    ),
+    (
         "x:1,3,8~4,4",
         ("GF420 error: --input_shape: 'x:1,3,8~4,4': the range 8~4 ends before it begins (E10048)"),
     ),
