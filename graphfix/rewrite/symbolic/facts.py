@@ -162,15 +162,15 @@ class Facts:
         if trusted is not None:
             return trusted
         found: tuple[Size | None, ...] | None = None
-        if node is not None and node.domain in _STANDARD and value.index() == 0:
-            found = self._derived(node)
+        if node is not None and node.domain in _STANDARD:
+            found = self._derived(node, value.index() or 0)
         return self._merged(value, found)
 
-    def _derived(self, node: ir.Node) -> tuple[Size | None, ...] | None:
+    def _derived(self, node: ir.Node, output: int) -> tuple[Size | None, ...] | None:
         if node.op_type not in shapes.OPERATORS:
             return None
         try:
-            return shapes.apply(Shaped(node, self._dims.get, self._values.get))
+            return shapes.apply(Shaped(node, output, self._dims.get, self._values.get))
         except Undecided:
             return None
 

@@ -24,13 +24,17 @@ Dims = tuple[Size, ...]
 Found = Sequence[Number | None]
 """Dims of which some are not known."""
 
+_REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
+
 VALUE_PORTS: Mapping[str, tuple[int, ...]] = {
+    **{f"Reduce{kind}": (1,) for kind in _REDUCTIONS},
     "ConstantOfShape": (0,),
     "Expand": (1,),
     "Pad": (1,),
     "Reshape": (1,),
     "Resize": (2, 3),
     "Slice": (1, 2, 3, 4),
+    "Split": (1,),
     "Squeeze": (1,),
     "Tile": (1,),
     "Unsqueeze": (1,),
@@ -45,10 +49,12 @@ class Shaped:
     def __init__(
         self,
         node: ir.Node,
+        output: int,
         dims: Callable[[ir.Value], Dims | None],
         value: Callable[[ir.Value], Maybe],
     ) -> None:
         self.node = node
+        self.output = output
         self._dims = dims
         self._value = value
 
@@ -101,11 +107,13 @@ class Shaped:
 
 
 def apply(call: Shaped) -> tuple[Size | None, ...]:
-    """The dims of the first output of a node, one of :data:`OPERATORS`; ``None`` where unknown.
+    """The dims of one output of a node, one of :data:`OPERATORS`; ``None`` where unknown.
 
     Raises:
         Undecided: not even the rank is known.
     """
+    if call.output and call.node.op_type not in _SEVERAL:
+        raise Undecided("only the first output is followed")
     try:
         found = OPERATORS[call.node.op_type](call)
     except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
@@ -348,6 +356,51 @@ def _gemm(call: Shaped) -> Found:
     return (call[0][call.integer("transA", 0)], call[1][1 - call.integer("transB", 0)])
 
 
+def _split(call: Shaped) -> Found:
+    dims: list[Number | None] = list(call[0])
+    axis, count = call.integer("axis", 0), len(call.node.outputs)
+    sizes = call.integers("split", 1)
+    if sizes is not None:
+        dims[axis] = sizes[call.output]
+    else:
+        whole, each = dims[axis], quotient(call[0][axis], count)
+        if isinstance(whole, int):  # the last part is what is left
+            part = -(-whole // count)
+            each = part if call.output < count - 1 else whole - part * (count - 1)
+        dims[axis] = each
+    return dims
+
+
+def _reduced(call: Shaped) -> Found:
+    dims = call[0]
+    axes = call.integers("axes", 1)
+    if not axes and call.integer("noop_with_empty_axes", 0):
+        return dims
+    gone = {axis % len(dims) for axis in axes} if axes else set(range(len(dims)))
+    if call.integer("keepdims", 1):
+        return [1 if k in gone else dim for k, dim in enumerate(dims)]
+    return [dim for k, dim in enumerate(dims) if k not in gone]
+
+
+def _best(call: Shaped) -> Found:
+    dims, axis = call[0], call.integer("axis", 0) % len(call[0])
+    return (*dims[:axis], *([1] if call.integer("keepdims", 1) else []), *dims[axis + 1 :])
+
+
+def _recurrent(call: Shaped) -> Found:
+    """Y is [steps, directions, batch, hidden]; the last states are without the steps."""
+    if call.integer("layout", 0):
+        raise Undecided("layout")
+    steps, batch, _ = call[0]
+    directions, _, hidden = call[2]
+    state = (directions, batch, hidden)
+    return state if call.output else (steps, *state)
+
+
+_SEVERAL = frozenset({"GRU", "LSTM", "RNN", "Split"})
+"""Operators of which every output is followed."""
+
+
 def _constant_of_shape(call: Shaped) -> Found:
     return call.sizes(0)
 
@@ -371,6 +424,9 @@ OPERATORS: Mapping[str, Callable[[Shaped], Found]] = {
         ),
         _broadcast,
     ),
+    **{f"Reduce{kind}": _reduced for kind in _REDUCTIONS},
+    **dict.fromkeys(("ArgMax", "ArgMin"), _best),
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), _recurrent),
     "AveragePool": _pool,
     "Concat": _concat,
     "ConstantOfShape": _constant_of_shape,
@@ -388,6 +444,7 @@ OPERATORS: Mapping[str, Callable[[Shaped], Found]] = {
     "Reshape": _reshape,
     "Resize": _resize,
     "Slice": _slice,
+    "Split": _split,
     "Squeeze": _squeeze,
     "Tile": _tile,
     "Transpose": _transpose,
