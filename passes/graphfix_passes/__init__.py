@@ -5,6 +5,7 @@ from graphfix.plugins import Plugin
 PLUGIN = Plugin(
     passes={
         "cast-merge": "graphfix_passes.cast_merge:CastMerge",
+        "clip-bounds": "graphfix_passes.clip_bounds:ClipBounds",
         "concat-merge": "graphfix_passes.concat_merge:ConcatMerge",
         "constants": "graphfix_passes.constants:Constants",
         "conv-attrs": "graphfix_passes.conv_attrs:ConvAttrs",
