@@ -42,6 +42,15 @@ def test_a_readme_is_read_without_a_shell(model: Path) -> None:
     assert sorted(path.name for path in model.parent.iterdir()) == ["README.md", "m.onnx"]
 
 
+def test_commands_for_other_models_are_left_out(model: Path) -> None:
+    readme = model.with_name("README.md")
+    lines = (RIGHT, RIGHT.replace("m.onnx", "n.onnx"), RIGHT.replace("m.onnx", "$name.onnx"))
+    readme.write_text("\n".join(lines))
+    found = json.loads(run("check-atc", model, "--script", readme, "--json").out)
+    assert [command["line"] for command in found["commands"]] == [1, 3]
+    assert found["others"] == 1
+
+
 def test_files_are_looked_for_beside_the_script(model: Path) -> None:
     (model.parent / "k.cfg").write_text("relu\n")
     script = model.with_name("run.sh")

@@ -91,4 +91,6 @@ def _print(result: "CommandCheck", script: Path | None) -> None:
                 for finding in command.findings
             ],
         )
+    if result.others:
+        print(f"\n{result.others} more that convert other models were not checked")
     print("\nNothing was run on ATC: a command without findings may still fail there.")

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from graphfix.atc.check import check
 from graphfix.atc.model_facts import model_facts
 from graphfix.atc.request import Request
 from graphfix.atc.shell import FoundCommand, find_commands
+from graphfix.atc.words import read_words
 from graphfix.errors import UsageError
 from graphfix.finding import Finding
 from graphfix.model import load
@@ -41,6 +42,8 @@ class CommandCheck:
     model: Path
     cann: str
     commands: tuple[CheckedCommand, ...]
+    others: int = 0
+    """Commands of the file that convert other models and were not checked."""
 
     @property
     def fails(self) -> bool:
@@ -54,6 +57,7 @@ class CommandCheck:
             "cann": self.cann,
             "fails": self.fails,
             "commands": [command.to_dict() for command in self.commands],
+            "others": self.others,
         }
 
 
@@ -78,6 +82,8 @@ def check_commands(
 ) -> CommandCheck:
     """Check commands against the model in ``path``; their files are looked for in ``folder``.
 
+    Where some name just this file, commands that name another one are left out.
+
     Raises:
         UsageError: an unknown release, or the model is missing.
         ModelError: the file holds no model.
@@ -85,8 +91,16 @@ def check_commands(
     if cann not in CANN_RELEASES:
         raise UsageError(f"--cann {cann!r} is not one of {', '.join(CANN_RELEASES)}")
     facts = model_facts(load(path), path)
+    named = [command for command in commands if _model_name(command) == path.name]
+    chosen = [c for c in commands if c in named or "$" in _model_name(c)] if named else commands
     checked = tuple(
         CheckedCommand(command.line, command.words, check(Request(command, facts, cann, folder)))
-        for command in commands
+        for command in chosen
     )
-    return CommandCheck(path, cann, checked)
+    return CommandCheck(path, cann, checked, len(commands) - len(chosen))
+
+
+def _model_name(command: FoundCommand) -> str:
+    """The name of the file that a command converts, with variables that are unset."""
+    models = [g.value for g in read_words(command.words).given if g.flag == "model" and g.value]
+    return PurePosixPath(models[-1]).name if models else ""
