@@ -24,7 +24,7 @@ class ConstantAttributes(NodeRule):
     title = "Constant without value"
     severity = Severity.WRONG
     citation = "hicann/ge: parser/parser/onnx/onnx_constant_parser.cc"
-    covers = ("Constant/1",)
+    covers = ("Constant/1", "S12")
     op_types = ("Constant",)
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
