@@ -12,6 +12,7 @@ PLUGIN = Plugin(
         "cse": "graphfix_passes.cse:Cse",
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
+        "gather-negative": "graphfix_passes.gather_negative:GatherNegative",
         "gridsample": "graphfix_passes.gridsample:GridSample",
         "names": "graphfix_passes.names:Names",
         "no-op": "graphfix_passes.no_op:NoOp",
