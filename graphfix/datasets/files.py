@@ -49,15 +49,26 @@ def read_json(path: Path) -> Any:
         raise UsageError(f"{path}: cannot be read as JSON: {error}") from error
 
 
+def list_folder(folder: Path) -> Sequence[Path]:
+    """What a folder holds, by name.
+
+    Raises:
+        UsageError: it is no folder, or cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"{folder}: is no readable folder: {error.strerror}") from error
+
+
 def files_by_name(folder: Path, suffixes: Sequence[str]) -> Mapping[str, Path]:
     """The files of a folder, without those in folders below it, by their names.
 
     Raises:
-        UsageError: it is no folder, or has no file with one of the suffixes.
+        UsageError: it is no readable folder, or has no file with one of the suffixes, which are in
+            lower case.
     """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder")
-    found = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in suffixes}
+    found = {path.name: path for path in list_folder(folder) if path.suffix.lower() in suffixes}
     if not found:
         raise UsageError(f"{folder}: no {', '.join(suffixes)} file in this folder")
     return found

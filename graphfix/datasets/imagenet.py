@@ -29,10 +29,13 @@ def classified_images(folder: Path, labels: Path) -> Iterator[Picture[int]]:
     The list is as :func:`read_classes` takes it; names may lead into folders below ``folder``.
 
     Raises:
-        UsageError: the list cannot be read, or an image is not there.
+        UsageError: the list cannot be read, an image is not there, or two have one name but for
+            folder and extension.
     """
+    seen: dict[str, Path] = {}
     for name, number in read_classes(labels).items():
         path = folder / name
+        put(seen, path.stem, path, str(labels))
         if not path.is_file():
             raise UsageError(f"{labels}: {folder} has no image {name}")
         yield Picture(path.stem, path, number)

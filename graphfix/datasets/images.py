@@ -9,7 +9,7 @@ from graphfix.contract import Array
 from graphfix.errors import UsageError
 from graphfix.library import library
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".JPEG", ".JPG", ".bmp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 def read_image(source: Path | bytes, mode: str | None = None) -> Array:

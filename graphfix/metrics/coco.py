@@ -12,6 +12,7 @@ from graphfix.datasets.files import read_json
 from graphfix.errors import ModelError, UsageError
 from graphfix.library import library
 from graphfix.metrics.metric import Files, Metric
+from graphfix.metrics.rle import fits
 from graphfix.metrics.score import Figure, Score
 
 
@@ -65,11 +66,18 @@ def coco_precision(
             raise UsageError(f"result {number}: {problem}")
         if not _finite(result[_field(kind)]) or not _finite(result["score"]):
             raise ModelError(f"result {number} (image {result['image_id']}): a number is NaN")
+    truths = _truths(annotations)
+    for number, truth in enumerate(truths if kind is CocoKind.SEGM else ()):
+        mask = truth.get("segmentation")
+        image = images.get(truth.get("image_id"), {})
+        problem = _mask_problem(mask, image) if isinstance(mask, Mapping) else ""
+        if problem:
+            raise UsageError(f"annotation {number} of the truth: {problem}")
     # Copies, because pycocotools writes into what it is given; and it prints.
-    truth = {**annotations, "annotations": list(map(dict, _truths(annotations)))}
+    document = {**annotations, "annotations": list(map(dict, truths))}
     with contextlib.redirect_stdout(io.StringIO()):
         try:
-            stats = _stats(truth, list(map(dict, results)), kind)
+            stats = _stats(document, list(map(dict, results)), kind)
         except (KeyError, TypeError, IndexError) as error:
             raise UsageError(f"the truth is not as COCO's JSON has to be: {error!r}") from error
     names = _OF_KEYPOINTS if kind is CocoKind.KEYPOINTS else _OF_AREAS
@@ -147,12 +155,20 @@ def _problem(
     if kind is CocoKind.KEYPOINTS and not (_numbers(value) and len(value) == _KEYPOINT_NUMBERS):
         return f"'keypoints' are not {_KEYPOINT_NUMBERS} numbers"
     if kind is CocoKind.SEGM:
-        image = images[result["image_id"]]
-        size = [image.get("height"), image.get("width")]
         if not isinstance(value, Mapping) or not isinstance(value.get("counts"), (str, bytes)):
             return "'segmentation' is no compressed RLE {'size': …, 'counts': …}"
-        if list(value.get("size", ())) != size:
-            return f"the mask has size {value.get('size')}, but the image {size}"
+        return _mask_problem(value, images[result["image_id"]])
+    return ""
+
+
+def _mask_problem(mask: Record, image: Record) -> str:
+    height, width = image.get("height"), image.get("width")
+    if not isinstance(height, int) or not isinstance(width, int):
+        return "the image has no height and width in the truth"
+    if mask.get("size") not in ([height, width], (height, width)):
+        return f"the mask has size {mask.get('size')}, but the image [{height}, {width}]"
+    if not fits(mask.get("counts"), height * width):
+        return "the runs of the mask are broken, or do not cover the image"
     return ""
 
 

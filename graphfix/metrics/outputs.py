@@ -1,5 +1,6 @@
 """Folders of outputs as ais_bench writes them: ``<stem>_<i>.bin``, ``.npy`` or ``.txt``."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from graphfix.contract import Array
+from graphfix.datasets.files import list_folder
 from graphfix.errors import UsageError
 
 _NAME = re.compile(r"(?P<stem>.+)_(?P<index>\d+)\.(?:bin|npy|txt)")
@@ -28,7 +30,7 @@ class Layout:
     dtype: str | None = None
     """numpy's name of a type, such as ``float16``; of no account for ``.npy``."""
     shape: tuple[int | None, ...] | None = None
-    """Sizes of the axes; one may be ``None``, which is worked out."""
+    """Sizes of the axes, at least 1; one may be ``None``, which is worked out."""
 
 
 def parse_shape(text: str) -> tuple[int | None, ...]:
@@ -38,9 +40,9 @@ def parse_shape(text: str) -> tuple[int | None, ...]:
         UsageError: something is not a size, or more than one size is unknown.
     """
     parts = [part.strip() for part in text.split(",")]
-    if any(part not in ("?", "-1") and not part.isdigit() for part in parts):
+    if not all(part in ("?", "-1") or (part.isdecimal() and int(part) > 0) for part in parts):
         raise UsageError(f"shape {text!r}: write sizes with commas, such as 1,1000 or 1,?,4")
-    shape = tuple(int(part) if part.isdigit() else None for part in parts)
+    shape = tuple(int(part) if part.isdecimal() else None for part in parts)
     if shape.count(None) > 1:
         raise UsageError(f"shape {text!r}: only one size may be unknown")
     return shape
@@ -54,7 +56,7 @@ def parse_dtype(text: str) -> str:
     """
     try:
         dtype = np.dtype(text)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):
         dtype = np.dtype(object)
     if dtype.kind not in _KINDS:
         raise UsageError(f"dtype {text!r}: write a type such as float32, float16, int64 or uint8")
@@ -67,11 +69,9 @@ def find_outputs(folder: Path, index: int = 0) -> Mapping[str, Path]:
     Raises:
         UsageError: there is no such folder or no such file in it, or a stem has two files.
     """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder of outputs")
     found: dict[str, Path] = {}
     seen: set[int] = set()
-    for path in sorted(folder.iterdir()):
+    for path in list_folder(folder):
         name = _NAME.fullmatch(path.name)
         if name is None:
             continue
@@ -106,8 +106,8 @@ def read_output(path: Path, layout: Layout) -> Array:
         raise UsageError(f"{path}: holds {array.dtype}, which are no numbers")
     if layout.shape is None:
         return array
-    known = int(np.prod([size for size in layout.shape if size is not None], dtype=np.int64))
-    fits = array.size % known == 0 if None in layout.shape and known else array.size == known
+    known = math.prod(size for size in layout.shape if size is not None)
+    fits = array.size % known == 0 if None in layout.shape else array.size == known
     if not fits:
         wanted = ",".join("?" if size is None else str(size) for size in layout.shape)
         raise UsageError(

@@ -26,7 +26,7 @@ def text_recognition(
 ) -> Score:
     """``acc``, the fraction of texts that are right, and ``norm_edit_dis``, how near all are.
 
-    Both sides lose their blanks; then they are put in lower case if ``lower``, and reduced to
+    Both sides lose their spaces; then they are put in lower case if ``lower``, and reduced to
     ``characters`` if there are any, as a model can only be asked for what it knows. A sample whose
     truth has nothing left is left out. ``norm_edit_dis`` is one minus the mean of the Levenshtein
     distance divided by the length of the longer text.

@@ -15,7 +15,6 @@ from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 _BLOCK = 64
-"""Queries whose distances are in memory at a time."""
 
 
 def reid(samples: Iterable[Sample[Array, Identity]], *, normalize: bool = True) -> Score:
@@ -43,37 +42,30 @@ def reid(samples: Iterable[Sample[Array, Identity]], *, normalize: bool = True) 
             (queries if sample.truth.query else gallery).append((vector, sample.truth))
     if not queries or not gallery:
         raise UsageError(f"there are {len(queries)} queries and {len(gallery)} images to search in")
-    places = [
-        _places(row, query, gallery_truth)
-        for block, truths, gallery_truth in _distances(queries, gallery, normalize)
-        for row, query in zip(block, truths, strict=True)
-    ]
+    places = _all_places(queries, gallery, normalize)
     judged = [item for item in places if item is not None]
     if not judged:
         raise UsageError("no query has an image to find; check persons and cameras")
     return _score(judged, len(places) - len(judged))
 
 
-@dataclass(frozen=True)
-class _Gallery:
-    persons: Array
-    cameras: Array
-
-
-def _distances(
+def _all_places(
     queries: list[tuple[Array, Identity]], gallery: list[tuple[Array, Identity]], normalize: bool
-) -> Iterable[tuple[Array, list[Identity], _Gallery]]:
-    """Squared distances ``[queries, gallery]`` less that of the query itself, block by block."""
+) -> list[Array | None]:
+    """See :func:`_places`; a block of queries at a time, so that distances take little memory."""
     searched = _matrix([vector for vector, _ in gallery], normalize)
-    truth = _Gallery(
-        np.array([item.person for _, item in gallery]),
-        np.array([item.camera for _, item in gallery]),
-    )
     lengths = np.einsum("ij,ij->i", searched, searched)
+    persons = np.array([truth.person for _, truth in gallery])
+    cameras = np.array([truth.camera for _, truth in gallery])
+    places: list[Array | None] = []
     for start in range(0, len(queries), _BLOCK):
         block = queries[start : start + _BLOCK]
         asked = _matrix([vector for vector, _ in block], normalize)
-        yield lengths - 2 * asked @ searched.T, [item for _, item in block], truth
+        # Squared distances, less the length of the query, which does not change the order.
+        distances = lengths - 2 * asked @ searched.T
+        for row, (_, truth) in zip(distances, block, strict=True):
+            places.append(_places(row, persons == truth.person, cameras == truth.camera))
+    return places
 
 
 def _matrix(vectors: list[Array], normalize: bool) -> Array:
@@ -84,10 +76,9 @@ def _matrix(vectors: list[Array], normalize: bool) -> Array:
     return matrix
 
 
-def _places(distances: Array, query: Identity, gallery: _Gallery) -> Array | None:
+def _places(distances: Array, same: Array, same_camera: Array) -> Array | None:
     """Places of the right images, from 0; none when the query is NaN, ``None`` without any."""
-    same = gallery.persons == query.person
-    kept = ~(same & (gallery.cameras == query.camera))
+    kept = ~(same & same_camera)
     if not same[kept].any():
         return None
     if np.isnan(distances).all():

@@ -5,13 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphfix.datasets.icdar2015 import (
-    Outline,
-    Region,
-    files_of,
-    read_outlines,
-    read_regions,
-)
+from graphfix.datasets.icdar2015 import Outline, Region, files_of, read_outlines, read_regions
 from graphfix.errors import ModelError
 from graphfix.library import library
 from graphfix.metrics.join import join
@@ -28,8 +22,8 @@ def text_detection(
     A detection of which more than half lies in one region that does not count does not count
     either. Of the others, the first in order whose intersection over union with a region exceeds
     ``overlap`` finds it, and each finds one at most. Outlines that cross themselves are left out.
-    Karatzas et al., ICDAR 2015 Competition on Robust Reading, task 4.1, and the script
-    of its web site. Precision is 0 without a detection, recall NaN without a region that counts.
+    Karatzas et al., ICDAR 2015 Competition on Robust Reading, task 4.1, and the script on its web
+    site. Precision is 0 without a detection, recall NaN without a region that counts.
 
     Raises:
         UsageError: there is no sample.
@@ -94,11 +88,7 @@ class TextDetection(Metric):
         """See :func:`text_detection`."""
         pairs = join(files_of(files.outputs, "res_"), files_of(files.labels, "gt_"), files.labels)
         samples = (
-            Sample(
-                pair.name,
-                read_outlines(pair.output),
-                read_regions(pair.truth),
-            )
+            Sample(pair.name, read_outlines(pair.output), read_regions(pair.truth))
             for pair in pairs
         )
         return text_detection(samples, overlap=self.overlap)

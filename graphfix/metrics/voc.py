@@ -143,7 +143,8 @@ class Voc(Metric):
         truths = {Path(n).stem: p for n, p in files_by_name(files.labels, (".xml",)).items()}
         names = list(truths)
         if self.images is not None:
-            names = [line.split()[0] for _, line in numbered_lines(self.images)]
+            lines = numbered_lines(self.images)
+            names = list(dict.fromkeys(line.split()[0] for _, line in lines))
             for name in names:
                 if name not in truths:
                     raise UsageError(f"{self.images}: {files.labels} has no {name}.xml")

@@ -128,6 +128,10 @@ def test_classified_images(tmp_path: Path) -> None:
     (found,) = classified_images(tmp_path, labels)
 
     assert (found.name, found.image, found.truth) == ("a.1", tmp_path / "val" / "a.1.JPEG", 7)
+    (tmp_path / "val" / "a.1.png").touch()
+    written(tmp_path, "val/a.1.JPEG 7\nval/a.1.png 7\n")
+    with pytest.raises(UsageError, match=r"labels\.txt: a\.1 has a label already"):
+        list(classified_images(tmp_path, labels))
     written(tmp_path, "val/b.JPEG 7\n")
     with pytest.raises(UsageError, match=r"labels\.txt: .* has no image val/b\.JPEG"):
         list(classified_images(tmp_path, labels))

@@ -118,6 +118,12 @@ def test_masks() -> None:
     wrong = {**found, "segmentation": {**rle(62), "size": [640, 480]}}
     with pytest.raises(UsageError, match=r"the mask has size \[640, 480\], but the image \[480"):
         coco_precision([wrong], document, CocoKind.SEGM)
+    broken = {**found, "segmentation": {"size": [480, 640], "counts": "0"}}
+    with pytest.raises(UsageError, match="result 0: the runs of the mask are broken, or do not"):
+        coco_precision([broken], document, CocoKind.SEGM)
+    crowd = {"size": [480, 640], "counts": [10, 20]}
+    with pytest.raises(UsageError, match="annotation 0 of the truth: the runs of the mask are"):
+        coco_precision([found], truth((1, BOX), segmentation=crowd), CocoKind.SEGM)
     with pytest.raises(UsageError, match="'segmentation' is no compressed RLE"):
         coco_precision([{**found, "segmentation": polygon}], document, CocoKind.SEGM)
 

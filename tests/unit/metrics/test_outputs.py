@@ -165,9 +165,19 @@ def test_shapes_and_dtypes_as_text() -> None:
     assert parse_shape("1, 1000") == (1, 1000)
     assert parse_shape("1,-1,4") == parse_shape("1,?,4") == (1, None, 4)
     assert parse_dtype("float16") == "float16"
-    for text in ("", "1,x", "?,?", "1,,2", "-3"):
+    for text in ("", "1,x", "?,?", "1,,2", "-3", "0", "1,²"):
         with pytest.raises(UsageError, match="shape"):
             parse_shape(text)
-    for text in ("float31", "object", "str", "datetime64", "complex64"):
+    for text in (
+        "float31",
+        "object",
+        "str",
+        "datetime64",
+        "complex64",
+        "f4,f4",
+        "(2,)f4",
+        "{",
+        ",",
+    ):
         with pytest.raises(UsageError, match="dtype"):
             parse_dtype(text)
