@@ -168,6 +168,29 @@ def test_lowering_is_held_by_numbers_where_nodes_differ(tmp_path: Path) -> None:
     assert document["verification"]["outputs"][0]["output"] == "y"
 
 
+def test_an_operator_of_a_target_file_is_held_against_its_function(tmp_path: Path) -> None:
+    model, target = tmp_path / "net.onnxtxt", tmp_path / "target.yaml"
+    model.write_text("""
+    <ir_version: 8, opset_import: ["" : 13, "my.domain" : 1]>
+    main (float[2] x) => (float[2] y)
+    { [gate] y = my.domain.Gate <beta: float = 2.0> (x) }
+    <domain: "my.domain", opset_import: ["" : 13]>
+    Gate <beta: float = 1.0> (x) => (y)
+    {
+       b = Constant <value_float: float = @beta> ()
+       bx = Mul (b, x)
+       y = Sigmoid (bx)
+    }
+    """)
+    target.write_text("operators: {Gate: 11-15}")
+    result = run("lower", model, "--target-file", target)
+    assert result.code == 0, result.err
+    assert "raised again: the same nodes" in result.out
+    assert _nodes(tmp_path / "net.atc.onnx") == [("", "Gate")]
+    assert run("lower", model).code == 0
+    assert [op for _, op in _nodes(tmp_path / "net.atc.onnx")] == ["Constant", "Mul", "Sigmoid"]
+
+
 def test_the_reading_of_softmax_is_an_option(tmp_path: Path) -> None:
     model = tmp_path / "net.onnxtxt"
     model.write_text("""
