@@ -10,10 +10,11 @@ import onnx_ir as ir
 
 from graphfix.ops import OPERATORS
 from graphfix.rewrite import constant_array, constant_tensor, node_label
-from graphfix.rewrite.subgraphs import subgraphs_of
+from graphfix.rewrite.subgraphs import subgraphs_of, subgraphs_of_node
 from graphfix.target import Profile
 
 DEFAULT_DOMAIN = ("", "ai.onnx")
+_RANDOM = {"Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike", "Dropout"}
 _ASCEND = {(operator.domain, operator.name) for operator in OPERATORS.values()}
 
 
@@ -109,6 +110,22 @@ class View:
     def input(node: ir.Node, index: int) -> ir.Value | None:
         """An input that is there; ``None`` when it is left out or empty."""
         return node.inputs[index] if index < len(node.inputs) else None
+
+    @cached_property
+    def foldable(self) -> Collection[ir.Node]:
+        """Nodes of the main graph, in order, that compute the same in every run."""
+        found: dict[ir.Node, None] = {}
+        for node in self.model.graph:
+            given = [value for value in node.inputs if value is not None]
+            if (
+                given
+                and node.domain in DEFAULT_DOMAIN
+                and node.op_type not in _RANDOM
+                and all(v.producer() in found or self.is_constant(v) for v in given)
+                and not any(subgraphs_of_node(node))
+            ):
+                found[node] = None
+        return found.keys()
 
     @cached_property
     def external(self) -> bool:

@@ -48,6 +48,8 @@ class KernelTypes(Rule):
             for node in view.of(op_type):
                 value = view.input(node, 0)
                 dtype = value.dtype if value is not None else None
+                if node in view.foldable:
+                    continue  # that it computes constants is a finding of its own
                 if dtype in _WIDE and not any(_WIDE[dtype] in k.ai_core_types for k in kernels):
                     found[dtype].append(node)
             for dtype, nodes in found.items():
