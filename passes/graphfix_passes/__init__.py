@@ -24,6 +24,7 @@ PLUGIN = Plugin(
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
         "sim": "graphfix_passes.sim:Sim",
         "slice-merge": "graphfix_passes.slice_merge:SliceMerge",
+        "softmax-axis": "graphfix_passes.softmax_axis:SoftmaxAxis",
         "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",
     },
 )
