@@ -241,6 +241,22 @@ def test_gears_become_flags(model: Path, atc: Path) -> None:
     assert {"--input_shape=x:-1,3,8,8", "--dynamic_batch_size=1,4"} <= set(arguments)
 
 
+def test_the_audit_knows_the_sizes_of_the_command(model: Path, atc: Path) -> None:
+    """With a batch of 1 nothing is computed while the model runs."""
+    text = """<ir_version: 8, opset_import: ["" : 11]>
+    g (float[N,4] x) => (float[N,2,2] y)
+    <int64[1] zero = {0}, int64[2] two = {2, 2}> {
+        [shape] s = Shape (x) [first] n = Gather (s, zero)
+        [all] t = Concat <axis = 0> (n, two) [b] y = Reshape (x, t)
+    }"""
+    save(from_text(text), model)
+    result, _ = convert(model, "--gears", "N=1,2", "--force")
+    assert "computes the shape (t) while the model runs" in result.out
+    result, _ = convert(model, "--shape", "x:1,4")
+    assert result.code == 0
+    assert "while the model runs" not in result.out
+
+
 def test_a_file_of_a_flag_travels_along(model: Path, atc: Path, tmp_path: Path) -> None:
     (tmp_path / "fusion.cfg").write_text('{"Switch": {"GraphFusion": {"ALL": "off"}}}')
     flag = f"fusion_switch_file={tmp_path / 'fusion.cfg'}"

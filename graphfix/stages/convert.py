@@ -17,6 +17,7 @@ from graphfix.atc.check import check
 from graphfix.atc.decode import Diagnosis, decode, says_success
 from graphfix.atc.model_facts import model_facts
 from graphfix.atc.request import Request
+from graphfix.atc.shapes import OPEN
 from graphfix.atc.shell import FoundCommand
 from graphfix.dialect import looks_like_dialect, lower
 from graphfix.errors import UsageError
@@ -200,9 +201,27 @@ def _check(
     command = FoundCommand(plan.command.words()[1:], 1)
     found = check(Request(command, facts, profile.cann, scratch))
     rules = choose(registry.rules(), ignore=(_OPEN_DIMS,))
-    report = look(model.clone(), profile, rules, registry, path=path)
+    report = look(_with_sizes(model, plan), profile, rules, registry, path=path)
     broken = tuple(f"could not be checked: {text}" for text in report.audit.broken)
     return (*found, *report.audit.findings), (*report.notes, *broken)
+
+
+def _with_sizes(model: ir.Model, plan: ConvertPlan) -> ir.Model:
+    """A copy of the model in which the dims that the command fixes have their size."""
+    model = model.clone()
+    shapes = {shape.name: shape.dims for shape in plan.command.input_shape}
+    sizes: dict[str | None, int] = {}
+    for value in model.graph.inputs:
+        for old, new in zip(value.shape or (), shapes.get(value.name or "", ()), strict=False):
+            if isinstance(old, ir.SymbolicDim) and isinstance(new, int) and new != OPEN:
+                sizes[old.value] = new
+    sizes.pop(None, None)
+    made = (value for node in model.graph.all_nodes() for value in node.outputs)
+    for value in (*model.graph.inputs, *made):
+        if value.shape is not None:
+            dims = (sizes.get(d.value, d) if not isinstance(d, int) else d for d in value.shape)
+            value.shape = ir.Shape(dims)
+    return model
 
 
 def _run(
