@@ -46,7 +46,7 @@ class ConstantInputs(Rule):
     severity = Severity.DYNAMIC
     citation = "canndev 2022-06-30: fusion_pass, const2attr_fusion_pass.cc"
     covers = (
-        "CumSum/1", "Expand/1", "Reshape/1", "ConstantOfShape/1", "OneHot/1", "Range/1",
+        "G4", "CumSum/1", "Expand/1", "Reshape/1", "ConstantOfShape/1", "OneHot/1", "Range/1",
         "ReduceX/1", "Squeeze/1", "Tile/1",
     )  # fmt: skip
 
@@ -58,8 +58,8 @@ class ConstantInputs(Rule):
             for index, what in _INPUTS[node.op_type].items():
                 value = view.input(node, index)
                 is_open = computed(value) if slow else opens_shape(node, value, view)
-                if value is None or not is_open:
-                    continue
+                if value is None or not is_open or value.producer() in view.foldable:
+                    continue  # a constant that is not folded yet is a finding of its own
                 folds = _folds(node, value, facts)
                 yield self.finding(
                     f"computes {what} ({value.name}) while the model runs",
