@@ -21,6 +21,7 @@ PLUGIN = Plugin(
         "prune": "graphfix_passes.prune:Prune",
         "reduce-axes": "graphfix_passes.reduce_axes:ReduceAxes",
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
+        "resize-nearest": "graphfix_passes.resize_nearest:ResizeNearest",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
         "sim": "graphfix_passes.sim:Sim",
         "slice-merge": "graphfix_passes.slice_merge:SliceMerge",
