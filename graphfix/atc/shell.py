@@ -13,6 +13,13 @@ _START: Final = re.compile(
 _ASSIGNMENT: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)")
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+)|(\([^()]*\)))")
 """The last form is the output of a command, which stays unknown."""
+_TOKEN: Final = re.compile(
+    r"(?P<space>\s+)|'(?P<single>[^']*)'|\"(?P<double>(?:\\.|[^\"\\])*)\"|\\(?P<escaped>.)"
+    rf"|(?P<variable>{_VARIABLE.pattern})|(?P<end>[;&|<>`()])|(?P<open>['\"].*)"
+    r"|(?P<plain>[^\s'\"\\$;&|<>`()]+|.)",
+    re.DOTALL,
+)
+_IN_QUOTES: Final = re.compile(rf"\\[$`\"\\]|{_VARIABLE.pattern}")
 _OF_A_CONVERSION: Final = frozenset({"model", "framework", "soc_version", "output", "input_shape"})
 
 
@@ -95,52 +102,31 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
 def _split(text: str, values: Mapping[str, str]) -> tuple[list[str], str | None]:
     """Words up to the end of the command, and what is wrong with its quotes, if anything."""
     words: list[str] = []
-    word: list[str] | None = None
-    quote = ""
-    at = 0
-    while at < len(text):
-        char = text[at]
-        if quote == "'":
-            if char == "'":
-                quote = ""
-            else:
-                word = word if word is not None else []
-                word.append(char)
-        elif char == "\\" and at + 1 < len(text):
-            at += 1
-            word = word if word is not None else []
-            word.append(text[at])
-        elif char == "$" and (match := _VARIABLE.match(text, at)):
-            word = word if word is not None else []
-            word.append(_expand(match, values))
-            at = match.end() - 1
-        elif char == '"':
-            quote = "" if quote else '"'
-            word = word if word is not None else []
-        elif quote:
-            assert word is not None
-            word.append(char)
-        elif char == "'":
-            quote = "'"
-            word = word if word is not None else []
-        elif char.isspace():
-            if word is not None:
-                words.append("".join(word))
-            word = None
-        elif char in ";&|<>`()" or (char == "#" and word is None):
-            if char in "<>" and word is not None and "".join(word).isdigit():
-                word = None
+    word: str | None = None
+    for match in _TOKEN.finditer(text):
+        kind, piece = match.lastgroup, match[match.lastgroup or 0]
+        if kind == "end" or (word is None and piece.startswith("#") and kind == "plain"):
+            if piece in "<>" and word is not None and word.isdigit():
+                word = None  # the 2 of 2>&1
             break
+        if kind == "space":
+            words += [] if word is None else [word]
+            word = None
+        elif kind == "open":
+            return [*words, (word or "") + piece[1:]], "a quote is not closed"
+        elif kind == "double":
+            word = (word or "") + _IN_QUOTES.sub(lambda found: _value(found, values), piece)
+        elif kind == "variable":
+            word = (word or "") + _VARIABLE.sub(lambda found: _value(found, values), piece)
         else:
-            word = word if word is not None else []
-            word.append(char)
-        at += 1
-    if word is not None:
-        words.append("".join(word))
-    return words, "a quote is not closed" if quote else None
+            word = (word or "") + piece
+    return words if word is None else [*words, word], None
 
 
-def _expand(match: re.Match[str], values: Mapping[str, str]) -> str:
+def _value(match: re.Match[str], values: Mapping[str, str]) -> str:
+    """The value of a variable, or the character after a backslash."""
+    if match[0].startswith("\\"):
+        return match[0][1]
     if match[4]:
         return match[0]
     name = match[1] or match[3]
