@@ -109,7 +109,7 @@ def test_a_model_is_spelled_for_atc_first(model: Path, atc: Path) -> None:
         ("early", "atc ended with status 0, but without its line of success"),
         ("no-om", "atc wrote its line of success, but no .om"),
         ("disk", "atc ended with status 255"),
-        ("hang", "atc was stopped after 1 s, as --timeout asks"),
+        ("hang", "atc was stopped after 0.9 s, as --timeout asks"),
     ],
 )
 def test_a_failure_leaves_the_last_om_alone(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import graphfix_passes
+from graphfix.atc.rules import COMMAND_RULES
 from graphfix.audit import builtin_rules
 from graphfix.plugins import load_registry
 from graphfix.stages.catalogue import PassEntry, describe
@@ -100,6 +101,20 @@ def rules_page() -> str:
     )
 
 
+def command_rules_table() -> str:
+    """The rules about ATC commands, with the first sentence of each."""
+    rows = [
+        row([rule.id, rule.title, rule.severity.value, first_sentence(rule.documentation)])
+        for rule in COMMAND_RULES.values()
+    ]
+    return "".join(["| rule | finds | severity | what |\n", "|---|---|---|---|\n", *rows])
+
+
+def first_sentence(text: str) -> str:
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return re.split(r"(?<=\.) (?=[A-Z])", paragraph)[0].replace("``", "`")
+
+
 def rule_link(id_: str) -> str:
     golden = ROOT / "golden" / "rules" / f"{id_}.md"
     return f"[{id_}](../golden/rules/{id_}.md)" if golden.exists() else id_
@@ -124,6 +139,12 @@ def hold(path: Path, wanted: str, update: bool) -> None:
 
 def test_index_of_rules(update_golden: bool) -> None:
     hold(ROOT / "docs" / "rules.md", rules_page(), update_golden)
+
+
+def test_table_of_command_rules(update_golden: bool) -> None:
+    path = ROOT / "docs" / "convert.md"
+    text = path.read_text(encoding="utf-8")
+    hold(path, with_block(text, "rules", command_rules_table()), update_golden)
 
 
 def test_index_of_passes(update_golden: bool) -> None:

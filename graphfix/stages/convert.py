@@ -133,7 +133,7 @@ def convert(
             return replace(conversion, reason=reason, files=files)
         tool, run = outcome
         found = _results(plan, [path.name for path in scratch.iterdir()])
-        reason = _why_failed(run, found, scratch)
+        reason = _why_failed(run, found, scratch, request.timeout)
         if reason:
             for name in found:
                 _remove(scratch / name)
@@ -267,11 +267,11 @@ def _results(plan: ConvertPlan, names: Sequence[str]) -> tuple[str, ...]:
     return (*found, *(name for name in names if found and name == _WEIGHTS))
 
 
-def _why_failed(run: ProgramRun, found: Sequence[str], scratch: Path) -> str:
+def _why_failed(run: ProgramRun, found: Sequence[str], scratch: Path, timeout: float | None) -> str:
     """Empty when ATC succeeded in every respect."""
     success = says_success(run.lines)
     if run.end is End.TIMEOUT:
-        return f"atc was stopped after {run.seconds:.0f} s, as --timeout asks"
+        return f"atc was stopped after {timeout:g} s, as --timeout asks"
     if run.end is End.KILLED:
         name = signal_name(run.status)
         memory = "; the machine may have run out of memory" if name == "SIGKILL" else ""

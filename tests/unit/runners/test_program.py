@@ -45,7 +45,7 @@ def test_a_time_out_ends_children_too(tmp_path: Path) -> None:
         "time.sleep(60)"
     )
     started = time.monotonic()
-    done, seen = run(tmp_path, code, timeout=1)
+    done, seen = run(tmp_path, code, timeout=2)
     assert done.end is End.TIMEOUT
     assert time.monotonic() - started < 15
     assert not is_running(int(seen[0]))
