@@ -18,6 +18,7 @@ PLUGIN = Plugin(
         "no-op": "graphfix_passes.no_op:NoOp",
         "opset": "graphfix_passes.opset:Opset",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",
+        "prelu-slope": "graphfix_passes.prelu_slope:PreluSlope",
         "prune": "graphfix_passes.prune:Prune",
         "reduce-axes": "graphfix_passes.reduce_axes:ReduceAxes",
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
