@@ -98,6 +98,9 @@ def test_a_model_is_spelled_for_atc_first(model: Path, atc: Path) -> None:
     assert again.code == 0, again.out
     assert "note: the file is in ATC's spelling already, and was not lowered" in again.out
     assert (out / "again" / "it's m.om").is_file()
+    over = run("convert", out / "it's m.atc.onnx", "-o", out)
+    assert over.code == 2
+    assert "it's m.atc.onnx would be replaced; choose another" in over.err
 
 
 @pytest.mark.parametrize(

@@ -110,12 +110,18 @@ def convert(
         check_host(request.host)
     model, spelling = _lowered(load(request.model), profile)
     plan = plan_conversion(request, model, profile)
-    words = plan.command.words()
+    _check_folder(request, plan)
     with _scratch(request.output) as scratch:
         _write(plan, model, scratch)
         findings, notes = _check(plan, model, profile, registry, scratch)
-        notes = (*spelling, *notes)
-        conversion = Conversion(Status.SCRIPT, "", profile.name, words, findings, notes=notes)
+        conversion = Conversion(
+            Status.SCRIPT,
+            "",
+            profile.name,
+            plan.command.words(),
+            findings,
+            notes=(*spelling, *notes),
+        )
         if any(finding.severity.fails for finding in findings) and not request.force:
             reason = "findings say that it would fail, or be another model; --force goes on"
             return replace(conversion, status=Status.REFUSED, reason=reason)
@@ -131,23 +137,33 @@ def convert(
                 f"'bash {SCRIPT}' there, or give --host user@machine"
             )
             return replace(conversion, reason=reason, files=files)
-        tool, run = outcome
-        found = _results(plan, [path.name for path in scratch.iterdir()])
-        reason = _why_failed(run, found, scratch, request.timeout)
-        if reason:
-            for name in found:
-                _remove(scratch / name)
-        files = _keep(scratch, request.output, first=found if not reason else ())
+        return _judged(conversion, request, plan, scratch, *outcome)
+
+
+def _judged(
+    conversion: Conversion,
+    request: ConvertRequest,
+    plan: ConvertPlan,
+    scratch: Path,
+    tool: str,
+    run: ProgramRun,
+) -> Conversion:
+    """What the run of ATC makes of a conversion; its files go where they belong."""
+    found = _results(plan, [path.name for path in scratch.iterdir()])
+    reason = _why_failed(run, found, scratch, request.timeout)
+    if reason:
+        for name in found:
+            _remove(scratch / name)
+    files = _keep(scratch, request.output, first=() if reason else found)
     log = request.output / _log_name(plan)
-    if run.log_error:
-        notes = (*notes, f"{log} is not complete: {run.log_error}")
+    cut = (f"{log} is not complete: {run.log_error}",) if run.log_error else ()
     return replace(
         conversion,
         status=Status.FAILED if reason else Status.CONVERTED,
         reason=reason,
         files=files,
-        diagnoses=_diagnose(run.lines, findings) if reason else (),
-        notes=notes,
+        diagnoses=_diagnose(run.lines, conversion.findings) if reason else (),
+        notes=(*conversion.notes, *cut),
         log=log,
         tool=tool,
         exit_status=run.status,
@@ -161,6 +177,12 @@ def _lowered(model: ir.Model, profile: Profile) -> tuple[ir.Model, tuple[str, ..
         return model, ("the file is in ATC's spelling already, and was not lowered",)
     lowered = lower(model, profile)
     return lowered.model, lowered.report.lines()
+
+
+def _check_folder(request: ConvertRequest, plan: ConvertPlan) -> None:
+    """Refuse to write over the model that is read."""
+    if (request.output / plan.command.model).resolve() == request.model.resolve():
+        raise UsageError(f"-o {request.output}: {request.model} would be replaced; choose another")
 
 
 @contextmanager
