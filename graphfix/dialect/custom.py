@@ -93,14 +93,16 @@ def raised_opset(node: ir.Node, opset: int) -> int:
 
 def raise_(node: ir.Node, operator: Operator, opset: int, scope: Scope) -> None:
     """Make a plain node a call of the function that says what it computes."""
+    inputs = _inputs(node)
     try:
+        check_inputs(operator, inputs)
         given = _known(node, operator)
         _report_unread(node, operator, scope)
         if (complete := _COMPLETE.get(operator.name)) is not None:
             complete(node, given, scope)
         what = _call(node, operator, given, opset)
-        check_inputs(operator, node.inputs[: what.inputs])
         function = operator.function(what)
+        describe(operator, what, inputs, node.outputs)
     except PassError as error:
         scope.journal.refuse(node, str(error))
         return
@@ -111,17 +113,21 @@ def raise_(node: ir.Node, operator: Operator, opset: int, scope: Scope) -> None:
         scope.model.ir_version = max(scope.model.ir_version or 0, 10)
     scope.model.functions.setdefault(function.identifier(), function)
     scope.model.graph.opset_imports.setdefault(function.domain, 1)
-    describe(operator, what, node.inputs[: what.inputs], node.outputs)
     scope.knowledge.learned()
     scope.journal.changed(node, f"plain node made a call of {function.domain}::{function.name}")
 
 
 def _call(node: ir.Node, operator: Operator, given: Mapping[str, object], opset: int) -> Call:
+    dtypes = tuple(value.dtype if value is not None else None for value in _inputs(node))
+    return Call(opset, dtypes, operator.read(given))
+
+
+def _inputs(node: ir.Node) -> list[ir.Value | None]:
+    """The inputs up to the last one that is given."""
     inputs = list(node.inputs)
     while inputs and inputs[-1] is None:
         inputs.pop()
-    dtypes = tuple(value.dtype if value is not None else None for value in inputs)
-    return Call(opset, dtypes, operator.read(given))
+    return inputs
 
 
 def _values(node: ir.Node) -> _Given:
@@ -202,6 +208,8 @@ def _pads_of_sizes(node: ir.Node, given: _Given) -> AttrValue:
     strides, dilations = given["strides"], given.get("dilations", (1, 1))
     assert isinstance(strides, tuple)
     assert isinstance(dilations, tuple)
+    if not strides or not dilations:
+        raise PassError("strides or dilations are empty")
     pads = []
     for axis in (0, 1):
         sizes = [

@@ -55,7 +55,10 @@ def is_foreign(node: ir.Node, opset: int) -> bool:
 
 def raise_(node: ir.Node, opset: int, scope: Scope) -> None:
     """Spell the sampling for ``opset``, the one that the model will be in."""
-    before = node.op_type
+    before, data = node.op_type, node.inputs[0] if len(node.inputs) == 2 else None
+    if data is None:
+        scope.journal.refuse(node, "it must have two inputs, a picture and a grid")
+        return
     if written := set_attributes(node, *_DEFAULTS):
         scope.journal.note(
             node, f"ATC has no default for {', '.join(written)}; it is raised with ONNX's"
@@ -66,8 +69,7 @@ def raise_(node: ir.Node, opset: int, scope: Scope) -> None:
         return
     node.domain = _CONTRIB
     scope.model.graph.opset_imports[_CONTRIB] = 1
-    data = node.inputs[0]
-    if data is not None and data.type is not None:
+    if data.type is not None:
         node.outputs[0].type = data.type
     scope.journal.changed(node, f"{before} spelled {_CONTRIB}::GridSample")
 

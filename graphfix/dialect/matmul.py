@@ -6,7 +6,7 @@ ATC's plugin reads both attributes for BatchMatMulV2, whose optional third input
 
 import onnx_ir as ir
 
-from graphfix.dialect.scope import Scope
+from graphfix.dialect.scope import Scope, attr_int
 
 _TRANSPOSED = ("transA", "transB")
 
@@ -20,7 +20,7 @@ def raise_(node: ir.Node, scope: Scope) -> None:
     """Write the Transposes and the Add."""
     sides = node.inputs[:2]
     ranks = [len(scope.knowledge.dims(side) or ()) for side in sides]
-    flags = [node.attributes.get_int(name, 0) != 0 for name in _TRANSPOSED]
+    flags = [attr_int(node, name, 0) != 0 for name in _TRANSPOSED]
     if any(flag and rank < 2 for flag, rank in zip(flags, ranks, strict=True)):
         scope.journal.refuse(
             node,

@@ -29,7 +29,10 @@ def raise_(node: ir.Node, scope: Scope) -> None:
         return
     for name in ("axes", "split"):
         since = _SINCE.get((node.op_type, name))
-        if since is None or scope.opset < since or name not in node.attributes:
+        written = node.attributes.get(name)
+        if since is None or scope.opset < since or written is None:
+            continue
+        if written.type != ir.AttributeType.INTS:
             continue
         values = np.asarray(node.attributes.pop(name).as_ints(), np.int64)
         if len(node.inputs) < 2:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import onnx
 import onnx_ir as ir
 
 from graphfix.dialect import custom, grid_sample, integers, matmul, moved, optional, softmax
@@ -113,16 +114,18 @@ def _spell(
 ) -> None:
     if node.op_identifier() in scope.model.functions:
         return
-    in_onnx = node.domain == "" and schemas.schema_at(node.op_type, scope.opset) is not None
+    schema = schemas.schema_at(node.op_type, scope.opset) if node.domain == "" else None
     operator = known.get(node.op_type)
-    if operator is not None and node.domain in ("", operator.domain) and not in_onnx:
+    if operator is not None and node.domain in ("", operator.domain) and schema is None:
         custom.raise_(node, operator, opset, scope)
     elif node.domain != "":
         return
     elif grid_sample.is_foreign(node, scope.opset):
         grid_sample.raise_(node, opset, scope)
-    elif not in_onnx:
+    elif schema is None:
         scope.journal.refuse(node, _unknown(node.op_type, scope.opset))
+    elif (malformed := _malformed(node, schema)) is not None:
+        scope.journal.refuse(node, malformed)
     elif node.op_type in softmax.OPERATORS and scope.opset < softmax.FIRST_ALIKE:
         softmax.raise_(node, reading, scope)
     elif _is_foreign_matmul(node):
@@ -130,6 +133,22 @@ def _spell(
     else:
         optional.raise_(node, scope)
         integers.widen(node, scope)
+
+
+def _malformed(node: ir.Node, schema: onnx.defs.OpSchema) -> str | None:
+    """What is wrong with a node whatever dialect it is in; the forms rely on the rest."""
+    for index, formal in enumerate(schema.inputs):
+        given = node.inputs[index] if index < len(node.inputs) else None
+        if formal.option == onnx.defs.OpSchema.FormalParameterOption.Single and given is None:
+            if (node.op_type, formal.name) == ("Resize", "roi"):
+                continue
+            return f"its input {formal.name} is missing"
+    for name, attribute in node.attributes.items():
+        known = schema.attributes.get(name)
+        wanted = str(known.type).rpartition(".")[2] if known is not None else ""
+        if wanted not in ("", attribute.type.name):
+            return f"its attribute {name} is {attribute.type.name}; ONNX has {wanted} there"
+    return None
 
 
 def _unknown(op_type: str, opset: int) -> str:

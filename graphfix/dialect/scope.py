@@ -58,6 +58,14 @@ def _nodes(graph: ir.Graph) -> Iterator[ir.Node]:
             yield node
 
 
+def attr_int(node: ir.Node, name: str, default: int) -> int:
+    """An integer attribute; one of another type counts as missing, as it does for ATC."""
+    attribute = node.attributes.get(name)
+    if attribute is None or attribute.type != ir.AttributeType.INT:
+        return default
+    return attribute.as_int()
+
+
 def set_attributes(node: ir.Node, *attributes: ir.Attr) -> tuple[str, ...]:
     """Write the attributes that are missing; return their names."""
     missing = [item for item in attributes if item.name not in node.attributes]

@@ -4,6 +4,7 @@ import onnx_ir as ir
 
 from graphfix.rewrite.opsets import schemas
 from graphfix.rewrite.opsets.converter import annotate
+from graphfix.rewrite.subgraphs import subgraphs_of_node
 from graphfix.rewrite.upgrade import fill_types
 
 _TENSORS = {schemas.type_name(ir.TensorType(dtype)): dtype for dtype in ir.DataType}
@@ -80,9 +81,9 @@ def _is_matrix(value: ir.Value) -> bool:
 
 def _by_branch(node: ir.Node) -> None:
     """An output of If is what a branch returns; shapes may differ between the branches."""
-    branch = node.attributes["then_branch"].as_graph()
-    for out, inner in zip(node.outputs, branch.outputs, strict=True):
-        out.type = out.type or inner.type
+    for branch in subgraphs_of_node(node):
+        for out, inner in zip(node.outputs, branch.outputs, strict=False):
+            out.type = out.type or inner.type
 
 
 def _by_schema(node: ir.Node, opset: int) -> None:

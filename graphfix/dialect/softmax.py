@@ -12,7 +12,7 @@ from typing import Final
 
 import onnx_ir as ir
 
-from graphfix.dialect.scope import Scope
+from graphfix.dialect.scope import Scope, attr_int
 
 OPERATORS: Final = ("Softmax", "LogSoftmax")
 FIRST_ALIKE: Final = 13
@@ -81,7 +81,7 @@ def raise_(node: ir.Node, reading: SoftmaxReading, scope: Scope) -> None:
 
 
 def _axis(node: ir.Node, default: int) -> int:
-    return int(node.attributes.get_int("axis", default))
+    return attr_int(node, "axis", default)
 
 
 def _onnx_axes(dims: _Dims, axis: int) -> list[int]:
@@ -91,7 +91,7 @@ def _onnx_axes(dims: _Dims, axis: int) -> list[int]:
 
 def _atc_axes(op_type: str, dims: _Dims, axis: int) -> list[int]:
     """The same for ATC."""
-    if op_type == "LogSoftmax" or axis == 1:
+    if dims and (op_type == "LogSoftmax" or axis == 1):
         return [axis] if dims[axis] != 1 else []
     return _onnx_axes(dims, axis)
 

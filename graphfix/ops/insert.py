@@ -56,8 +56,15 @@ def describe(
     given: Sequence[ir.Value | None],
     outputs: Sequence[ir.Value],
 ) -> None:
-    """Say types and shapes of the outputs of a call; trailing outputs may be missing."""
-    shapes = operator.output_shapes(what, [_shape(value) for value in given])
+    """Say types and shapes of the outputs of a call; trailing outputs may be missing.
+
+    Raises:
+        PassError: an input has fewer dimensions than the operator reads.
+    """
+    try:
+        shapes = operator.output_shapes(what, [_shape(value) for value in given])
+    except IndexError as error:
+        raise PassError(f"{operator.name}: an input has too few dimensions") from error
     for value, dtype, shape in zip(outputs, operator.output_dtypes(what), shapes, strict=False):
         value.type = ir.TensorType(dtype) if dtype is not None else None
         value.shape = ir.Shape(shape) if shape is not None else None

@@ -29,7 +29,7 @@ def constant_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
             return None
         if producer.op_type == "Constant":
             return _constant_node(producer)
-        if producer.op_type != "Identity":
+        if producer.op_type != "Identity" or not producer.inputs:
             return None
         value = producer.inputs[0]
     return None

@@ -128,6 +128,7 @@ def lower_file(request: LowerRequest) -> DialectReport:
         raise ModelError(
             f"{request.model}: is written for ATC already; 'graphfix raise' makes it ONNX"
         )
+    check(model, node_names=False)
     verifier = Verifier(shapes=request.shapes, data=request.data, seed=request.seed)
     lowered = lower(model, request.profile, narrow=request.narrow)
     verification = verify(lowered, model, request.profile, verifier)

@@ -213,3 +213,27 @@ def test_texts_in_constants() -> None:
     one, two = (node.attributes["value"].as_tensor() for node in lower(model, PROFILE).model.graph)
     assert (one.numpy().shape, one.numpy().item()) == ((), b"a")
     assert list(two.numpy()) == [b"b", b"c"]
+
+
+@pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        ("y = MatMul <transA = 1> (x)", "its input B is missing"),
+        ('y = Softmax <axis = "1"> (x)', "its attribute axis is STRING; ONNX has INT there"),
+        ("y = GridSample (x)", "it must have two inputs"),
+        ("y = DeformableConv2D (x)", "DeformableConv2D has 1 inputs"),
+        ("y = DeformableConv2D <strides: ints = []> (x, x, x)", "strides or dilations are empty"),
+        (
+            "y = PSROIPooling <output_dim = 1, group_size = 1, spatial_scale = 1.0> (x, x)",
+            "too few",
+        ),
+    ],
+)
+def test_malformed_nodes_are_refused_by_name(node: str, reason: str) -> None:
+    model = from_text(f"""
+    <ir_version: 7, opset_import: ["" : 11]>
+    main (float[2,2] x) => (y) {{ [bad] {node} }}
+    """)
+    with pytest.raises(DialectError, match="'bad': ") as caught:
+        raise_dialect(model)
+    assert reason in str(caught.value)
