@@ -61,9 +61,7 @@ def model_facts(model: ir.Model, path: Path) -> ModelFacts:
     return ModelFacts(
         path,
         path.stat().st_size,
-        tuple(
-            _input(value) for value in graph.inputs if (value.name or "") not in graph.initializers
-        ),
+        tuple(_input(value) for value in graph.inputs if not value.is_initializer()),
         frozenset(graph.initializers),
         tuple(value.name or "" for value in graph.outputs),
         {name: len(node.outputs) for name, node in zip(names, main, strict=False)},

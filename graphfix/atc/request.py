@@ -10,7 +10,7 @@ from graphfix.atc.gears import GearKind, Gears, parse_gears
 from graphfix.atc.model_facts import ModelFacts
 from graphfix.atc.shapes import InputShape, parse_input_shape
 from graphfix.atc.shell import FoundCommand, unset_variables
-from graphfix.atc.words import Given, Words, read_words
+from graphfix.atc.words import Words, read_words
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,6 @@ class Request:
         """The value of a flag; none where it is not given, empty, or holds an unset variable."""
         value = self.values.get(flag)
         return None if not value or unset_variables(value) else value
-
-    def given(self, flag: str) -> Given:
-        """The last time a flag is given."""
-        return next(g for g in reversed(self.words.given) if g.flag == flag)
 
     @cached_property
     def shape_text(self) -> str | None:

@@ -1,6 +1,5 @@
 """What a conversion needs: the command, and the files that it names."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +114,7 @@ def _shapes(request: ConvertRequest, model: ir.Model) -> ShapePlan | None:
     specs = [
         InputSpec(value.name or "", shape=_dims(value))
         for value in model.graph.inputs
-        if (value.name or "") not in model.graph.initializers
+        if not value.is_initializer()
     ]
     unnameable = any(";" in spec.name for spec in specs)
     if unnameable and not request.shapes and not request.gears:
@@ -146,7 +145,7 @@ def _aipp(request: ConvertRequest, model: ir.Model, shapes: ShapePlan | None) ->
         return ""
     if path.suffix.lower() not in (".yaml", ".yml"):
         return _read(path, "--aipp")
-    names = [v.name or "" for v in model.graph.inputs if v.name not in model.graph.initializers]
+    names = [value.name or "" for value in model.graph.inputs if not value.is_initializer()]
     sizes = {shape.name: shape.dims for shape in shapes.shapes} if shapes else {}
     document = read_preprocessing(path)
     if document.input and document.input not in names:
@@ -194,7 +193,7 @@ def _script(command: CommandLine, profile: Profile) -> str:
     )
     return f"""\
 #!/bin/bash
-# Converts {shlex.quote(command.model)} for {profile.name}; written by graphfix {__version__}.
+# Converts the model beside it for {profile.name}; written by graphfix {__version__}.
 # Copy this folder to a machine with CANN and run the script there.
 cd "$(dirname "$0")" || exit 1
 if ! command -v atc >/dev/null; then

@@ -8,7 +8,7 @@ from graphfix.atc.precision_files import PRECISION_MODES, READERS, read_precisio
 from graphfix.atc.request import Request
 from graphfix.atc.rule import Rule
 from graphfix.finding import Finding, Severity
-from graphfix.target import Evidence
+from graphfix.target import SOCS, Evidence, load_profile
 
 _MAIN: Final = "hicann/ge: api/atc/main_impl.cc"
 _PAGES: Final = "docs/zh/user_guides/atc_tools/CLI_options"
@@ -128,7 +128,8 @@ class PrecisionNames(Rule):
 
     What names no node has no effect, and nobody is told. Exporters rename nodes, so that a file
     made for an older export is a usual cause. Names that only GE gives (``PartitionedCall_…``, or
-    a node with a suffix) cannot be checked.
+    a node with a suffix) cannot be checked. Operators must have the name that GE gives them, which
+    is often another one than in ONNX (``Conv2D`` for ``Conv``).
     """
 
     id = "GF454"
@@ -140,11 +141,27 @@ class PrecisionNames(Rule):
     def check(self, request: Request) -> Iterator[Finding]:
         """Files in the order of the documentation; all unknown names of a file at once."""
         known = request.model.node_names
+        # Which operators there are does not depend on the SoC.
+        profile = load_profile(SOCS[0].name, request.cann)
         for flag in READERS:
             path = request.file(flag)
             if path is None:
                 continue
-            missing = [n for n in read_precision_file(flag, path).nodes if n not in known]
+            file = read_precision_file(flag, path)
+            for name in file.operators:
+                becomes = profile.ge_operators(name)
+                if name in request.model.op_types and (
+                    becomes and not {"PartitionedCall", name} & {*becomes}
+                ):
+                    yield self.finding(
+                        f"--{flag}={request.values[flag]}: {name} is the name of ONNX, GE has "
+                        + ", ".join(becomes),
+                        name,
+                        severity=Severity.INFO,
+                        citation="hicann/ops-nn, ops-cv, ops-math: REGISTER_CUSTOM_OP",
+                        advice="write the name of GE",
+                    )
+            missing = [name for name in file.nodes if name not in known]
             made = [n for n in missing if n.startswith("PartitionedCall_") or _parts(n) & known]
             unknown = [name for name in missing if name not in made]
             if unknown:

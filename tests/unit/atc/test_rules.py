@@ -405,6 +405,16 @@ def test_nodes_without_a_name_have_the_one_that_atc_gives_them(tmp_path: Path) -
     assert list(facts.node_outputs) == ["Relu_0", "b", "Relu_1"]
 
 
+def test_an_operator_in_a_file_has_the_name_of_ge(facts: ModelFacts, tmp_path: Path) -> None:
+    (tmp_path / "k.cfg").write_text("OpType::NonMaxSuppression\nOpType::Relu\nOpType::Gelu\n")
+    (command,) = find_commands(f"{RIGHT} --keep_dtype=k.cfg", {})
+    found = check(Request(command, facts, "8.5", tmp_path))
+    assert [f.message for f in found if f.rule == "GF454"] == [
+        "--keep_dtype=k.cfg: NonMaxSuppression is the name of ONNX, GE has Cast, "
+        "NonMaxSuppressionV6"
+    ]
+
+
 def test_every_rule_has_a_case_and_a_citation() -> None:
     texts = [finding for *_, finding in (*CASES, *SHAPES, *GEAR_CASES, *SOCS)]
     tested = {text.split()[0] for text in texts} | {"GF423", "GF435"}
