@@ -93,7 +93,7 @@ def judge(score: Score, reference: Reference) -> Judgement:
             f"allowed drop {reference.allowed:g} from {reference.value:g}: would let everything "
             "pass; write 0.01 for one point, or 1% of the reference"
         )
-    # 0.8003 - 0.01 is a little more than 0.7903, which must not fail a figure of 0.7903.
+    # 0.5006 - 0.01 is a little more than 0.4906, which must not fail a figure of 0.4906.
     passed = bool(sign * (figure.value - bound) >= -1e-12 * abs(bound))
     return Judgement(figure, reference, bound, passed)
 

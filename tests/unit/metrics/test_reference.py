@@ -15,6 +15,7 @@ def score(value: float, lower: bool = False, unit: Unit = Unit.FRACTION) -> Scor
     [
         (0.7903, "0.8003", "0.01", True),
         (0.7902, "0.8003", "0.01", False),
+        (0.4906, "0.5006", "0.01", True),
         (0.99, "1", "1%", True),
         (0.9899, "100%", "1%", False),
         (0.396, "0.4", None, True),

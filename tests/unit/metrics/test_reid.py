@@ -57,7 +57,8 @@ def test_nan_finds_nothing_and_is_found_last() -> None:
     assert values(query(0), other(nan, 1), other(1, 2)) == pytest.approx([0.5, 0, 1, 1])
 
 
-def test_agrees_with_the_definition_on_random_features() -> None:
+@pytest.mark.parametrize("normalize", [True, False])
+def test_agrees_with_the_definition_on_random_features(normalize: bool) -> None:
     random = np.random.default_rng(5)
 
     def images(count: int, is_query: bool) -> list[Image]:
@@ -70,15 +71,18 @@ def test_agrees_with_the_definition_on_random_features() -> None:
             for k in range(count)
         ]
 
+    def scaled(features: np.ndarray) -> np.ndarray:
+        return features / np.linalg.norm(features) if normalize else features
+
     queries, gallery = images(150, True), images(120, False)
     precisions, firsts = [], []
     for item in queries:
         if item.truth.person == -1:
             continue
-        unit = item.output / np.linalg.norm(item.output)
+        asked = scaled(item.output)
         ranked = sorted(
             (g for g in gallery if g.truth.person != -1),
-            key=lambda g: float(np.linalg.norm(g.output / np.linalg.norm(g.output) - unit)),
+            key=lambda g: float(np.linalg.norm(scaled(g.output) - asked)),
         )
         right = [
             g.truth.person == item.truth.person
@@ -89,7 +93,7 @@ def test_agrees_with_the_definition_on_random_features() -> None:
         precisions.append(np.mean([sum(right[: k + 1]) / (k + 1) for k in places]))
         firsts.append(places[0])
     expected = [np.mean(precisions), *(np.mean(np.array(firsts) < k) for k in (1, 5, 10))]
-    score: Score = reid([*gallery, *queries])
+    score: Score = reid([*gallery, *queries], normalize=normalize)
 
     assert [figure.name for figure in score.figures] == ["mAP", "rank-1", "rank-5", "rank-10"]
     assert [figure.value for figure in score.figures] == pytest.approx(expected, rel=1e-6)

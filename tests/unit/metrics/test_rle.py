@@ -38,7 +38,7 @@ def test_what_fits_is_decoded_to_its_end() -> None:
 
 @pytest.mark.parametrize(
     "counts",
-    ["", "0", "@" + "P" * 20, "@\n", "é", "o", 5, None, [8, 9], [17, -1], [16.0], ["x"], []],
+    ["", "0", "?5L", "@" + "P" * 20, "@\n", "é", "o", 5, None, [8, 9], [17, -1], [16.0], ["x"], []],
 )
 def test_what_is_broken_does_not_fit(counts: object) -> None:
     assert not fits(counts, 16)

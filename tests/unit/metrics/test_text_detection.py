@@ -58,10 +58,10 @@ def test_turned_outlines_are_intersected_exactly() -> None:
 
 
 def test_a_detection_finds_one_region_and_a_region_is_found_once() -> None:
-    twice = score([box(0, 0), box(0, 1)], [Region(box(0, 0))])
+    thrice = score([box(0, 0), box(0, 1), box(0, 2)], [Region(box(0, 0))])
     shared = score([box(0, 0)], [Region(box(0, 0)), Region(box(0, 1))])
 
-    assert values(twice) == pytest.approx([2 / 3, 1 / 2, 1])
+    assert values(thrice) == pytest.approx([2 / 4, 1 / 3, 1])
     assert values(shared) == pytest.approx([2 / 3, 1, 1 / 2])
 
 
@@ -92,10 +92,13 @@ def test_nothing_found_and_nothing_there() -> None:
 def test_outlines_that_cross_themselves_are_left_out_and_told() -> None:
     crossed = ((0, 0), (10, 10), (10, 0), (0, 10))
     flat = ((0, 0), (10, 0), (20, 0), (5, 0))
-    found = score([crossed, flat, box(0, 0)], [Region(box(0, 0)), Region(crossed)])
+    tiny = box(50, 50, 1e-200, 1e-200)
+    smallest = box(0, 0, 1e-200, 1e-200)
+    there = [Region(box(0, 0)), Region(crossed)]
+    found = score([crossed, flat, tiny, smallest, box(0, 0)], there)
 
     assert values(found) == [1, 1, 1]
-    assert found.notes == ("3 outlines without an area of their own are left out",)
+    assert found.notes == ("5 outlines without an area of their own are left out",)
 
 
 def test_nan_is_a_failure_of_the_model() -> None:

@@ -75,6 +75,7 @@ def scores(path: list[int], classes: int) -> np.ndarray:
 def test_ctc_drops_repeats_then_blanks() -> None:
     assert ctc_greedy(scores([0, 1, 1, 0, 1, 2, 2, 0], 4), "abc") == "aab"
     assert ctc_greedy(scores([3, 0, 0, 3, 0, 1, 1, 3], 4)[np.newaxis], "abc", blank=-1) == "aab"
+    assert ctc_greedy(scores([0, 3, 0], 4), "abc", blank=-1) == "aa"
     assert ctc_greedy(scores([0, 0], 4), "abc") == ""
     assert ctc_greedy(np.zeros((0, 4)), "abc") == ""
 
