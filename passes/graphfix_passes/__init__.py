@@ -14,6 +14,7 @@ PLUGIN = Plugin(
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
         "gather-negative": "graphfix_passes.gather_negative:GatherNegative",
         "gridsample": "graphfix_passes.gridsample:GridSample",
+        "mask-value": "graphfix_passes.mask_value:MaskValue",
         "names": "graphfix_passes.names:Names",
         "no-op": "graphfix_passes.no_op:NoOp",
         "opset": "graphfix_passes.opset:Opset",
