@@ -9,17 +9,19 @@ from graphfix.metrics.cosine import Cosine, cosine_similarity
 from graphfix.metrics.decode import best_class, class_map, ctc_greedy
 from graphfix.metrics.error_rate import ErrorRate, error_rates
 from graphfix.metrics.image_quality import ImageQuality, image_quality
+from graphfix.metrics.judged import Judged
 from graphfix.metrics.metric import Files, Metric, arrays, decoded
 from graphfix.metrics.outputs import Layout, find_outputs, parse_dtype, parse_shape, read_output
 from graphfix.metrics.recognition import Recognition, text_recognition
 from graphfix.metrics.reference import Judgement, Reference, judge, parse_reference
 from graphfix.metrics.reid import Reid, reid
-from graphfix.metrics.sample import Sample
 from graphfix.metrics.score import Figure, Score, Unit
 from graphfix.metrics.segmentation import Segmentation, segmentation
 from graphfix.metrics.text_detection import TextDetection, text_detection
 from graphfix.metrics.top_k import TopK, top_k
 from graphfix.metrics.voc import Detection, Voc, voc_precision
+
+Sample = Judged
 
 METRICS: Mapping[str, type[Metric]] = MappingProxyType(
     {
@@ -52,6 +54,7 @@ __all__ = [
     "Metric",
     "Reference",
     "Sample",
+    "Judged",
     "Score",
     "Unit",
     "answers",

@@ -10,8 +10,8 @@ from pathlib import Path
 from graphfix.datasets.files import read_json
 from graphfix.errors import UsageError
 from graphfix.metrics.join import join
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -23,7 +23,7 @@ def normalized_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-def answers(samples: Iterable[Sample[str, Sequence[str]]]) -> Score:
+def answers(samples: Iterable[Judged[str, Sequence[str]]]) -> Score:
     """``F1`` and ``EM`` of answers, each against that one of its truths that fits best.
 
     ``EM`` is the fraction that are equal once both are normalized; ``F1`` the mean harmonic mean of

@@ -8,13 +8,13 @@ import numpy as np
 
 from graphfix.contract import Array
 from graphfix.errors import UsageError
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric, arrays
 from graphfix.metrics.outputs import find_outputs, read_output
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 
-def cosine_similarity(samples: Iterable[Sample[Array, Array]]) -> Score:
+def cosine_similarity(samples: Iterable[Judged[Array, Array]]) -> Score:
     """``cosine``, the mean over the samples of ``x·y / (|x| |y|)``, and the lowest of them.
 
     Arrays of any shape and number type are compared as long vectors in float64. Two of zeros have a
@@ -62,7 +62,7 @@ class Cosine(Metric):
         """See :func:`cosine_similarity`."""
         others = find_outputs(files.labels, files.layout.index)
         samples = (
-            Sample(item.name, item.output, read_output(item.truth, files.layout))
+            Judged(item.name, item.output, read_output(item.truth, files.layout))
             for item in arrays(files, others)
         )
         return cosine_similarity(samples)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from graphfix.datasets.texts import read_texts
 from graphfix.library import library
 from graphfix.metrics.join import join
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 
 def error_rates(
-    samples: Iterable[Sample[str, str]], *, lower: bool = False, spaces: bool = True
+    samples: Iterable[Judged[str, str]], *, lower: bool = False, spaces: bool = True
 ) -> Score:
     """``WER`` and ``CER``: edits that turn the truth into the output, per word and character of it.
 

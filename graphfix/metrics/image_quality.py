@@ -10,8 +10,8 @@ from graphfix.contract import Array
 from graphfix.datasets.files import files_by_name
 from graphfix.datasets.images import IMAGE_SUFFIXES, read_image
 from graphfix.errors import ModelError, UsageError
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric, arrays, decoded
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score, Unit
 
 RANGE = 255.0
@@ -21,7 +21,7 @@ _K1, _K2 = 0.01, 0.03
 
 
 def image_quality(
-    samples: Iterable[Sample[Array, Array]], *, border: int = 0, luma: bool = True
+    samples: Iterable[Judged[Array, Array]], *, border: int = 0, luma: bool = True
 ) -> Score:
     """``PSNR`` in dB and ``SSIM``, the means over the images.
 
@@ -129,9 +129,9 @@ class ImageQuality(Metric):
             (self._with_truth(sample) for sample in samples), border=self.border, luma=self.luma
         )
 
-    def _with_truth(self, sample: Sample[Array, Path]) -> Sample[Array, Array]:
+    def _with_truth(self, sample: Judged[Array, Path]) -> Judged[Array, Array]:
         mode = "RGB" if sample.output.ndim == 3 else "L"
-        return Sample(sample.name, sample.output, read_image(sample.truth, mode))
+        return Judged(sample.name, sample.output, read_image(sample.truth, mode))
 
     def _image(self, output: Array) -> Array:
         array = output[0] if output.ndim == 4 and output.shape[0] == 1 else output

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from graphfix.errors import UsageError
-from graphfix.metrics.sample import Sample
+from graphfix.metrics.judged import Judged
 
 T = TypeVar("T")
 U = TypeVar("U")
 
 
-def join(outputs: Mapping[str, T], labels: Mapping[str, U], source: Path) -> Sequence[Sample[T, U]]:
+def join(outputs: Mapping[str, T], labels: Mapping[str, U], source: Path) -> Sequence[Judged[T, U]]:
     """Put every output beside its label, in the order of the labels.
 
     An output is called as its label, or as its label without folder and extension: ais_bench cuts
@@ -22,7 +22,7 @@ def join(outputs: Mapping[str, T], labels: Mapping[str, U], source: Path) -> Seq
     Raises:
         UsageError: a label has no output, an output has no label, or two labels have the same one.
     """
-    pairs: list[Sample[T, U]] = []
+    pairs: list[Judged[T, U]] = []
     taken: dict[str, str] = {}
     missing: list[str] = []
     for label, truth in labels.items():
@@ -36,7 +36,7 @@ def join(outputs: Mapping[str, T], labels: Mapping[str, U], source: Path) -> Seq
                 "samples names that differ before the first dot, and run the model again"
             )
         taken[name] = label
-        pairs.append(Sample(name, outputs[name], truth))
+        pairs.append(Judged(name, outputs[name], truth))
     if missing:
         raise UsageError(
             f"{source}: {len(missing)} of {len(labels)} labels without an output, such as "

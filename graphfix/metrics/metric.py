@@ -9,8 +9,8 @@ from typing import ClassVar, TypeVar
 from graphfix.contract import Array
 from graphfix.errors import ModelError, UsageError
 from graphfix.metrics.join import join
+from graphfix.metrics.judged import Judged
 from graphfix.metrics.outputs import Layout, find_outputs, read_output
-from graphfix.metrics.sample import Sample
 from graphfix.metrics.score import Score
 
 T = TypeVar("T")
@@ -50,20 +50,20 @@ class Metric(ABC):
         """
 
 
-def arrays(files: Files, labels: Mapping[str, T]) -> Iterator[Sample[Array, T]]:
+def arrays(files: Files, labels: Mapping[str, T]) -> Iterator[Judged[Array, T]]:
     """Outputs with their labels, each read when it is asked for."""
     found = find_outputs(files.outputs, files.layout.index)
     for pair in join(found, labels, files.labels):
-        yield Sample(pair.name, read_output(pair.output, files.layout), pair.truth)
+        yield Judged(pair.name, read_output(pair.output, files.layout), pair.truth)
 
 
 def decoded(
-    samples: Iterable[Sample[Array, T]], decode: Callable[[Array], U]
-) -> Iterator[Sample[U, T]]:
+    samples: Iterable[Judged[Array, T]], decode: Callable[[Array], U]
+) -> Iterator[Judged[U, T]]:
     """The samples with something else made of their outputs; an error says of which."""
     for sample in samples:
         try:
             output = decode(sample.output)
         except (UsageError, ModelError) as error:
             raise type(error)(f"sample {sample.name}: {error}") from error
-        yield Sample(sample.name, output, sample.truth)
+        yield Judged(sample.name, output, sample.truth)

@@ -12,9 +12,9 @@ from graphfix.errors import UsageError
 from graphfix.library import library
 from graphfix.metrics.decode import ctc_greedy
 from graphfix.metrics.join import join
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric, arrays, decoded
 from graphfix.metrics.outputs import Layout
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 DIGITS_AND_LETTERS = string.digits + string.ascii_lowercase
@@ -22,7 +22,7 @@ DIGITS_AND_LETTERS = string.digits + string.ascii_lowercase
 
 
 def text_recognition(
-    samples: Iterable[Sample[str, str]], characters: str | None = None, *, lower: bool = False
+    samples: Iterable[Judged[str, str]], characters: str | None = None, *, lower: bool = False
 ) -> Score:
     """``acc``, the fraction of texts that are right, and ``norm_edit_dis``, how near all are.
 
@@ -85,7 +85,7 @@ class Recognition(Metric):
         """See :func:`text_recognition`."""
         characters = [*self._characters(), *([" "] if self.space else [])]
         truths = read_texts(files.labels)
-        samples: Iterable[Sample[str, str]]
+        samples: Iterable[Judged[str, str]]
         if files.outputs.is_file():
             if files.layout != Layout():
                 raise UsageError(f"{files.outputs}: is a list of texts, which has no shape or type")

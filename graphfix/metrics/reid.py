@@ -9,15 +9,15 @@ from graphfix.contract import Array
 from graphfix.datasets.market1501 import JUNK, Identity, read_identities
 from graphfix.errors import UsageError
 from graphfix.metrics.join import find_partner
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric, arrays
 from graphfix.metrics.outputs import find_outputs
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 _BLOCK = 64
 
 
-def reid(samples: Iterable[Sample[Array, Identity]], *, normalize: bool = True) -> Score:
+def reid(samples: Iterable[Judged[Array, Identity]], *, normalize: bool = True) -> Score:
     """``mAP`` and ``rank-1``, ``rank-5``, ``rank-10`` of all queries against the gallery.
 
     An output is the feature vector of one image, of any shape and float type; ``normalize`` divides

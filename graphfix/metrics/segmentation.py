@@ -12,9 +12,9 @@ from graphfix.datasets.files import files_by_name
 from graphfix.datasets.images import read_image
 from graphfix.errors import UsageError
 from graphfix.metrics.decode import class_map
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric, arrays, decoded
 from graphfix.metrics.outputs import Layout, read_output
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 _MOST_CLASSES = 4096
@@ -22,7 +22,7 @@ _MOST_CLASSES = 4096
 
 
 def segmentation(
-    samples: Iterable[Sample[Array, Array]], classes: int, ignore: tuple[int, ...] = (255,)
+    samples: Iterable[Judged[Array, Array]], classes: int, ignore: tuple[int, ...] = (255,)
 ) -> Score:
     """``mIoU``, pixel accuracy, Cohen's kappa, and ``IoU[k]`` of every class.
 
@@ -45,7 +45,7 @@ def segmentation(
     return Score(_figures(table), count, "images", () if table.any() else ("no pixel counts",))
 
 
-def _counts(sample: Sample[Array, Array], classes: int, ignore: tuple[int, ...]) -> Array:
+def _counts(sample: Judged[Array, Array], classes: int, ignore: tuple[int, ...]) -> Array:
     output, truth = sample.output, sample.truth
     if output.shape != truth.shape:
         raise UsageError(
@@ -105,7 +105,7 @@ class Segmentation(Metric):
         """See :func:`segmentation`."""
         truths, read = _truths(files.labels)
         samples = decoded(arrays(files, truths), class_map)
-        maps = (Sample(item.name, item.output, read(item.truth)) for item in samples)
+        maps = (Judged(item.name, item.output, read(item.truth)) for item in samples)
         return segmentation(maps, self.classes, self.ignore)
 
 

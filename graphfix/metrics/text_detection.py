@@ -9,13 +9,13 @@ from graphfix.datasets.icdar2015 import Outline, Region, files_of, read_outlines
 from graphfix.errors import ModelError
 from graphfix.library import library
 from graphfix.metrics.join import join
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 
 def text_detection(
-    samples: Iterable[Sample[Sequence[Outline], Sequence[Region]]], *, overlap: float = 0.5
+    samples: Iterable[Judged[Sequence[Outline], Sequence[Region]]], *, overlap: float = 0.5
 ) -> Score:
     """``hmean``, ``precision`` and ``recall`` over all images together.
 
@@ -88,7 +88,7 @@ class TextDetection(Metric):
         """See :func:`text_detection`."""
         pairs = join(files_of(files.outputs, "res_"), files_of(files.labels, "gt_"), files.labels)
         samples = (
-            Sample(pair.name, read_outlines(pair.output), read_regions(pair.truth))
+            Judged(pair.name, read_outlines(pair.output), read_regions(pair.truth))
             for pair in pairs
         )
         return text_detection(samples, overlap=self.overlap)

@@ -8,12 +8,12 @@ import numpy as np
 from graphfix.contract import Array
 from graphfix.datasets.imagenet import read_classes
 from graphfix.errors import UsageError
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric, arrays
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 
-def top_k(samples: Iterable[Sample[Array, int]], k: tuple[int, ...] = (1, 5)) -> Score:
+def top_k(samples: Iterable[Judged[Array, int]], k: tuple[int, ...] = (1, 5)) -> Score:
     """The fraction of samples whose class is among the ``k`` that score best.
 
     An output holds the scores of one sample, ``[C]`` or ``[1, C]`` of any number type; the truth is

@@ -13,8 +13,8 @@ from graphfix.contract import Array
 from graphfix.datasets.files import files_by_name, numbered_lines
 from graphfix.datasets.voc import Box, VocObject, read_voc_objects
 from graphfix.errors import ModelError, UsageError
+from graphfix.metrics.judged import Judged, some
 from graphfix.metrics.metric import Files, Metric
-from graphfix.metrics.sample import Sample, some
 from graphfix.metrics.score import Figure, Score
 
 
@@ -38,7 +38,7 @@ class _Class:
 
 
 def voc_precision(
-    samples: Iterable[Sample[Sequence[Detection], Sequence[VocObject]]],
+    samples: Iterable[Judged[Sequence[Detection], Sequence[VocObject]]],
     *,
     overlap: float = 0.5,
     eleven_points: bool = False,
@@ -150,7 +150,7 @@ class Voc(Metric):
                     raise UsageError(f"{self.images}: {files.labels} has no {name}.xml")
         found = _read_results(files.outputs, frozenset(names))
         return voc_precision(
-            (Sample(name, found.get(name, ()), read_voc_objects(truths[name])) for name in names),
+            (Judged(name, found.get(name, ()), read_voc_objects(truths[name])) for name in names),
             overlap=self.overlap,
             eleven_points=self.eleven_points,
         )

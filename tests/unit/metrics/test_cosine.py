@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from graphfix.errors import UsageError
-from graphfix.metrics import Files, Layout, Sample, cosine_similarity
+from graphfix.metrics import Files, Judged, Layout, cosine_similarity
 from graphfix.metrics.cosine import Cosine
 
 
 def cosine(left: object, right: object, dtype: str = "float32") -> float:
-    pair = Sample("a", np.asarray(left, dtype), np.asarray(right, dtype))
+    pair = Judged("a", np.asarray(left, dtype), np.asarray(right, dtype))
     return cosine_similarity([pair]).figures[0].value
 
 
@@ -37,12 +37,12 @@ def test_zeros_nan_and_infinity() -> None:
 
 def test_the_worst_sample_is_named_and_nan_is_worst() -> None:
     x = np.array([1.0, 0.0])
-    score = cosine_similarity([Sample("a", x, x), Sample("b", x, x + x[::-1]), Sample("c", x, x)])
+    score = cosine_similarity([Judged("a", x, x), Judged("b", x, x + x[::-1]), Judged("c", x, x)])
 
     assert score.figure("cosine").value == pytest.approx((2 + 0.5**0.5) / 3)
     assert score.figure("lowest").value == pytest.approx(0.5**0.5)
     assert score.notes == ("the lowest is of sample b",)
-    broken = cosine_similarity([Sample("a", x, -x), Sample("b", x, x * np.nan)])
+    broken = cosine_similarity([Judged("a", x, -x), Judged("b", x, x * np.nan)])
     assert np.isnan([figure.value for figure in broken.figures]).all()
     assert broken.notes == ("the lowest is of sample b",)
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from graphfix.errors import ModelError, UsageError
-from graphfix.metrics import METRICS, Files, Layout, Sample, image_quality
+from graphfix.metrics import METRICS, Files, Judged, Layout, image_quality
 from graphfix.metrics.image_quality import ImageQuality
 from tests.cli_runner import run
 
@@ -19,7 +19,7 @@ OTHER_RGB = np.stack([OTHER, OTHER // 2 + 3, 250 - OTHER // 2], -1)
 
 
 def figures(left: np.ndarray, right: np.ndarray, **options: int) -> list[float]:
-    score = image_quality([Sample("img", left, right)], **options)  # type: ignore[arg-type]  # bool
+    score = image_quality([Judged("img", left, right)], **options)  # type: ignore[arg-type]  # bool
     return [figure.value for figure in score.figures]
 
 
@@ -54,7 +54,7 @@ def test_ssim_of_one_window_is_its_definition() -> None:
 
 
 def test_figures_are_means_over_images() -> None:
-    score = image_quality([Sample("a", GRAY, OTHER), Sample("b", RGB, OTHER_RGB)])
+    score = image_quality([Judged("a", GRAY, OTHER), Judged("b", RGB, OTHER_RGB)])
     one, two = figures(GRAY, OTHER), figures(RGB, OTHER_RGB)
 
     assert [f.value for f in score.figures] == pytest.approx(np.mean([one, two], axis=0).tolist())

@@ -7,18 +7,18 @@ import pytest
 
 from graphfix.datasets import Identity, read_identities
 from graphfix.errors import UsageError
-from graphfix.metrics import Files, Sample, Score, reid
+from graphfix.metrics import Files, Judged, Score, reid
 from graphfix.metrics.reid import Reid
 
-Image = Sample[np.ndarray, Identity]
+Image = Judged[np.ndarray, Identity]
 
 
 def query(x: float, person: int = 1, camera: int = 1) -> Image:
-    return Sample(f"q{x}", np.array([x], np.float32), Identity(person, camera, query=True))
+    return Judged(f"q{x}", np.array([x], np.float32), Identity(person, camera, query=True))
 
 
 def other(x: float, person: int, camera: int = 2) -> Image:
-    return Sample(f"g{x}", np.array([x], np.float32), Identity(person, camera, query=False))
+    return Judged(f"g{x}", np.array([x], np.float32), Identity(person, camera, query=False))
 
 
 def values(*samples: Image) -> list[float]:
@@ -63,7 +63,7 @@ def test_agrees_with_the_definition_on_random_features(normalize: bool) -> None:
 
     def images(count: int, is_query: bool) -> list[Image]:
         return [
-            Sample(
+            Judged(
                 f"{is_query}{k}",
                 random.normal(size=(1, 8)).astype(np.float32) * random.uniform(1, 9),
                 Identity(int(random.integers(-1, 6)), int(random.integers(1, 4)), is_query),
@@ -106,7 +106,7 @@ def test_what_cannot_be_evaluated_is_refused() -> None:
     with pytest.raises(UsageError, match="no query has an image to find"):
         values(query(0), other(1, 2))
     with pytest.raises(UsageError, match="sample two: 2 features, others have 1"):
-        values(query(0), Sample("two", np.zeros(2), Identity(1, 1, False)))
+        values(query(0), Judged("two", np.zeros(2), Identity(1, 1, False)))
 
 
 NAMES = {

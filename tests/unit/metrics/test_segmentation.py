@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from graphfix.errors import ModelError, UsageError
-from graphfix.metrics import Files, Layout, Sample, class_map, segmentation
+from graphfix.metrics import Files, Judged, Layout, class_map, segmentation
 from graphfix.metrics.segmentation import Segmentation
 
 
@@ -21,7 +21,7 @@ def maps(seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 def test_agrees_with_the_definitions_over_all_pixels_at_once() -> None:
     pairs = [maps(seed) for seed in range(4)]
-    score = segmentation((Sample("img", output, truth) for output, truth in pairs), 5)
+    score = segmentation((Judged("img", output, truth) for output, truth in pairs), 5)
 
     output = np.concatenate([o[t != 255] for o, t in pairs])
     truth = np.concatenate([t[t != 255] for _, t in pairs])
@@ -43,7 +43,7 @@ def test_agrees_with_the_definitions_over_all_pixels_at_once() -> None:
 
 def test_agrees_with_scikit_learn() -> None:
     """``jaccard_score`` (macro), ``accuracy_score`` and ``cohen_kappa_score`` of 1.9."""
-    score = segmentation([Sample("img", *maps())], 5)
+    score = segmentation([Judged("img", *maps())], 5)
 
     assert [figure.value for figure in score.figures[:3]] == pytest.approx(
         [0.6160832738372907, 0.7628378378378379, 0.7033493970537092], rel=1e-12
@@ -53,24 +53,24 @@ def test_agrees_with_scikit_learn() -> None:
 def test_a_class_that_is_nowhere_does_not_count() -> None:
     truth = np.array([[0, 0, 1, 1]])
     output = np.array([[0, 1, 1, 1]])
-    score = segmentation([Sample("img", output, truth)], 4)
+    score = segmentation([Judged("img", output, truth)], 4)
 
     assert score.figure("mIoU").value == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert np.isnan(score.figure("IoU[3]").value)
-    invented = segmentation([Sample("img", np.array([[0, 3, 1, 1]]), truth)], 4)
+    invented = segmentation([Judged("img", np.array([[0, 3, 1, 1]]), truth)], 4)
     assert invented.figure("IoU[3]").value == 0
     assert invented.figure("mIoU").value == pytest.approx((1 / 2 + 1 + 0) / 3)
 
 
 def test_nothing_to_count_is_nan_and_is_told() -> None:
-    score = segmentation([Sample("img", np.zeros((2, 2), int), np.full((2, 2), -1))], 2, (-1, 255))
+    score = segmentation([Judged("img", np.zeros((2, 2), int), np.full((2, 2), -1))], 2, (-1, 255))
 
     assert all(np.isnan(figure.value) for figure in score.figures)
     assert score.notes == ("no pixel counts",)
 
 
 def test_kappa_of_a_single_class_says_nothing() -> None:
-    score = segmentation([Sample("img", np.zeros((2, 2), int), np.zeros((2, 2), int))], 2)
+    score = segmentation([Judged("img", np.zeros((2, 2), int), np.zeros((2, 2), int))], 2)
 
     assert score.figure("mIoU").value == 1
     assert np.isnan(score.figure("kappa").value)
@@ -91,7 +91,7 @@ def test_kappa_of_a_single_class_says_nothing() -> None:
 )
 def test_what_does_not_fit_is_refused(output: np.ndarray, truth: np.ndarray, message: str) -> None:
     with pytest.raises(UsageError, match=f"sample img: {message}"):
-        segmentation([Sample("img", output.astype(int), truth.astype(int))], 2)
+        segmentation([Judged("img", output.astype(int), truth.astype(int))], 2)
 
 
 def test_scores_and_classes_become_maps_of_classes() -> None:
@@ -128,7 +128,7 @@ def test_outputs_of_ais_bench_against_label_images(tmp_path: Path) -> None:
     image.putpalette([255 - k // 3 for k in range(768)])
     image.save(tmp_path / "labels" / "a.png")
 
-    expected = segmentation([Sample("a", output, truth)], 5)
+    expected = segmentation([Judged("a", output, truth)], 5)
     for layout in (Layout(index=1, shape=(1, 5, 40, 40)), Layout(index=0)):
         files = Files(tmp_path / "out", tmp_path / "labels", layout)
         assert Segmentation(classes=5).evaluate(files) == expected

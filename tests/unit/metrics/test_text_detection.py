@@ -7,7 +7,7 @@ import pytest
 
 from graphfix.datasets import Outline, Region
 from graphfix.errors import ModelError, UsageError
-from graphfix.metrics import Files, Sample, Score, text_detection
+from graphfix.metrics import Files, Judged, Score, text_detection
 from graphfix.metrics.text_detection import TextDetection
 
 
@@ -16,7 +16,7 @@ def box(x: float, y: float, width: float = 10, height: float = 10) -> Outline:
 
 
 def score(found: list[Outline], there: list[Region]) -> Score:
-    return text_detection([Sample("img", found, there)])
+    return text_detection([Judged("img", found, there)])
 
 
 def values(result: Score) -> list[float]:
@@ -31,9 +31,9 @@ def test_one_of_two_found_and_one_of_three_right() -> None:
 
 def test_figures_are_of_all_images_together() -> None:
     images = [
-        Sample("a", [box(0, 0)], [Region(box(0, 0))]),
-        Sample("b", [box(0, 0), box(50, 50)], [Region(box(k * 20.0, 0)) for k in range(3)]),
-        Sample("c", [], []),
+        Judged("a", [box(0, 0)], [Region(box(0, 0))]),
+        Judged("b", [box(0, 0), box(50, 50)], [Region(box(k * 20.0, 0)) for k in range(3)]),
+        Judged("c", [], []),
     ]
     assert values(text_detection(images)) == pytest.approx([4 / 7, 2 / 3, 2 / 4])
 
@@ -53,7 +53,7 @@ def test_turned_outlines_are_intersected_exactly() -> None:
     iou = octagon / (8 - octagon)
 
     for overlap, right in ((iou - 1e-9, 1.0), (iou + 1e-9, 0.0)):
-        sample = Sample("img", [turned], [Region(square)])
+        sample = Judged("img", [turned], [Region(square)])
         assert values(text_detection([sample], overlap=overlap))[1] == right
 
 

@@ -11,8 +11,8 @@ import pytest
 from graphfix.errors import ModelError, UsageError
 from graphfix.metrics import (
     Files,
+    Judged,
     Layout,
-    Sample,
     Score,
     answers,
     ctc_greedy,
@@ -24,8 +24,8 @@ from graphfix.metrics.error_rate import ErrorRate
 from graphfix.metrics.recognition import Recognition
 
 
-def pairs(*texts: tuple[str, str]) -> list[Sample[str, str]]:
-    return [Sample(str(k), *both) for k, both in enumerate(texts)]
+def pairs(*texts: tuple[str, str]) -> list[Judged[str, str]]:
+    return [Judged(str(k), *both) for k, both in enumerate(texts)]
 
 
 def values(score: Score) -> list[float]:
@@ -186,7 +186,7 @@ def test_answers_are_normalized() -> None:
     ],
 )
 def test_answers(found: str, truths: list[str], f1: float, exact: float) -> None:
-    score = answers([Sample("q", found, truths)])
+    score = answers([Judged("q", found, truths)])
 
     assert values(score) == pytest.approx([f1, exact])
 

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from graphfix.errors import UsageError
-from graphfix.metrics import Sample, top_k
+from graphfix.metrics import Judged, top_k
 
 
-def sample(scores: object, label: int) -> Sample[np.ndarray, int]:
-    return Sample("img", np.asarray(scores, np.float32), label)
+def sample(scores: object, label: int) -> Judged[np.ndarray, int]:
+    return Judged("img", np.asarray(scores, np.float32), label)
 
 
 def test_agrees_with_sorting_the_scores() -> None:
     random = np.random.default_rng(0)
     scores = random.normal(size=(200, 20)).astype(np.float16)
     labels = random.integers(0, 20, 200)
-    score = top_k((Sample(str(k), scores[k], int(labels[k])) for k in range(200)), k=(1, 3, 5, 20))
+    score = top_k((Judged(str(k), scores[k], int(labels[k])) for k in range(200)), k=(1, 3, 5, 20))
 
     order = np.argsort(-scores.astype(np.float64), axis=1, kind="stable")
     for figure, rank in zip(score.figures, (1, 3, 5, 20), strict=True):
@@ -39,7 +39,7 @@ def test_nan_is_a_miss_and_is_told() -> None:
 
 
 def test_integers_and_a_batch_of_one_are_fine() -> None:
-    one = Sample("img", np.array([[3, 9, 200]], np.uint8), 2)
+    one = Judged("img", np.array([[3, 9, 200]], np.uint8), 2)
 
     assert top_k([one], k=(1,)).figures[0].value == 1
 

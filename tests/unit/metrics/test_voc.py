@@ -9,7 +9,7 @@ import pytest
 from graphfix.datasets import VocObject
 from graphfix.datasets.voc import Box
 from graphfix.errors import ModelError, UsageError
-from graphfix.metrics import Detection, Files, Sample, voc_precision
+from graphfix.metrics import Detection, Files, Judged, voc_precision
 from graphfix.metrics.voc import Voc
 
 A: Box = (10, 10, 29, 29)
@@ -19,12 +19,12 @@ FAR: Box = (300, 300, 310, 310)
 
 def image(
     found: Sequence[tuple[float, Box]], there: Sequence[VocObject]
-) -> Sample[Sequence[Detection], Sequence[VocObject]]:
-    return Sample("img", [Detection("dog", score, box) for score, box in found], there)
+) -> Judged[Sequence[Detection], Sequence[VocObject]]:
+    return Judged("img", [Detection("dog", score, box) for score, box in found], there)
 
 
 def ap(
-    *images: Sample[Sequence[Detection], Sequence[VocObject]], eleven_points: bool = False
+    *images: Judged[Sequence[Detection], Sequence[VocObject]], eleven_points: bool = False
 ) -> float:
     return voc_precision(images, eleven_points=eleven_points).figure("AP[dog]").value
 
@@ -105,12 +105,12 @@ def test_agrees_with_the_definition_on_random_boxes() -> None:
 def test_labels_that_are_not_there_are_told() -> None:
     cat = [Detection("cat", 0.9, A)]
     there = [VocObject("dog", A), VocObject("cow", B, difficult=True)]
-    score = voc_precision([Sample("a", cat, there)])
+    score = voc_precision([Judged("a", cat, there)])
 
     assert [figure.name for figure in score.figures] == ["mAP", "AP[dog]"]
     assert score.notes == ("no truth counts for: cat, cow",)
     with pytest.raises(UsageError, match="no truth counts; check the labels"):
-        voc_precision([Sample("a", cat, [])])
+        voc_precision([Judged("a", cat, [])])
 
 
 def test_nan_is_a_failure_of_the_model() -> None:

@@ -11,7 +11,7 @@ Truth = TypeVar("Truth", covariant=True)
 
 
 @dataclass(frozen=True)
-class Sample(Generic[Output, Truth]):
+class Judged(Generic[Output, Truth]):
     """The output for one sample beside the truth; ``name`` is for messages."""
 
     name: str
@@ -19,7 +19,7 @@ class Sample(Generic[Output, Truth]):
     truth: Truth
 
 
-def some(samples: Iterable[Sample[Output, Truth]]) -> Iterator[Sample[Output, Truth]]:
+def some(samples: Iterable[Judged[Output, Truth]]) -> Iterator[Judged[Output, Truth]]:
     """The same samples one by one.
 
     Raises:
