@@ -39,8 +39,8 @@ def read_precision_file(flag: str, path: Path) -> PrecisionFile:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return PrecisionFile(problems=("the file does not exist",))
-    except UnicodeDecodeError:
-        return PrecisionFile(problems=("the file is not UTF-8 text",))
+    except ValueError:
+        return PrecisionFile(problems=("the file is not UTF-8 text, or has no name that can be",))
     except OSError as error:
         return PrecisionFile(problems=(f"the file cannot be read: {error.strerror}",))
     return READERS[flag](text)

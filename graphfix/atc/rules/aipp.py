@@ -36,7 +36,7 @@ class AippFile(Rule):
         except FileNotFoundError:
             yield self.finding(f"{where}: the file does not exist", _FLAG)
             return
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             yield self.finding(f"{where}: the file cannot be read: {error}", _FLAG)
             return
         for problem in config.problems:
@@ -141,7 +141,7 @@ def _config(request: Request) -> AippConfig | None:
         return None
     try:
         config = parse_aipp(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
         return None
     return None if config.problems else config
 

@@ -1,5 +1,6 @@
 """Rules about the model file and the output."""
 
+import os
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -57,7 +58,7 @@ class OutputFile(Rule):
             yield self.finding(
                 f"--output={output} has no file name (E10022)", "--output", advice="add one"
             )
-        elif (request.folder / output).is_dir():
+        elif os.path.isdir(request.folder / output):
             yield self.finding(
                 f"--output={output} is a folder (E10022)", "--output", advice="add a file name"
             )

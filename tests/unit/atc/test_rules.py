@@ -409,10 +409,15 @@ def test_an_operator_in_a_file_has_the_name_of_ge(facts: ModelFacts, tmp_path: P
     (tmp_path / "k.cfg").write_text("OpType::NonMaxSuppression\nOpType::Relu\nOpType::Gelu\n")
     (command,) = find_commands(f"{RIGHT} --keep_dtype=k.cfg", {})
     found = check(Request(command, facts, "8.5", tmp_path))
-    assert [f.message for f in found if f.rule == "GF454"] == [
-        "--keep_dtype=k.cfg: NonMaxSuppression is the name of ONNX, GE has Cast, "
-        "NonMaxSuppressionV6"
-    ]
+    message = "NonMaxSuppression is the name of ONNX, GE has Cast, NonMaxSuppressionV6"
+    assert [f.message for f in found if f.rule == "GF454"] == [f"--keep_dtype=k.cfg: {message}"]
+
+
+def test_a_path_that_cannot_be_is_no_crash(facts: ModelFacts) -> None:
+    for name in ("x" * 5000, "a\0b"):
+        command = f"{RIGHT} --insert_op_conf={name} --keep_dtype={name} --output={name}"
+        rules = [finding.rule for finding in findings(facts, command)]
+        assert {"GF453", "GF460"} <= set(rules)
 
 
 def test_every_rule_has_a_case_and_a_citation() -> None:
