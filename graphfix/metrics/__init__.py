@@ -21,8 +21,6 @@ from graphfix.metrics.text_detection import TextDetection, text_detection
 from graphfix.metrics.top_k import TopK, top_k
 from graphfix.metrics.voc import Detection, Voc, voc_precision
 
-Sample = Judged
-
 METRICS: Mapping[str, type[Metric]] = MappingProxyType(
     {
         metric.name: metric
@@ -49,12 +47,11 @@ __all__ = [
     "Detection",
     "Figure",
     "Files",
+    "Judged",
     "Judgement",
     "Layout",
     "Metric",
     "Reference",
-    "Sample",
-    "Judged",
     "Score",
     "Unit",
     "answers",

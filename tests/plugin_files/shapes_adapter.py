@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from graphfix.adapter import Adapter, Export, Sample
-from graphfix.metrics import Reference, Score, top_k
-from graphfix.metrics import Sample as Judged
+from graphfix.metrics import Judged, Reference, Score, top_k
 from graphfix.spec import InputSpec
 
 
