@@ -66,6 +66,10 @@ class Adapter(ABC):
     cann: ClassVar[str] = "8.5"
     shapes: ClassVar[tuple[str, ...]] = ()
     """Shapes to convert and verify at, such as ``x:1,3,32,100``."""
+    input_format: ClassVar[str] = "NCHW"
+    """Layout of the inputs for ATC: NCHW, or ND for inputs that are no pictures."""
+    precision: ClassVar[str] = ""
+    """In the words of ATC's ``--precision_mode_v2``; empty for its default."""
     gears: ClassVar[tuple[str, ...]] = ()
     """Sizes that one converted model offers, as ``convert --gears`` takes them."""
     atc: ClassVar[Mapping[str, str]] = {}

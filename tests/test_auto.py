@@ -81,6 +81,14 @@ def test_the_same_every_time(model: Path) -> None:
     assert first["left"] == second["left"]
 
 
+def test_an_opset_that_changes_no_node_is_still_taken(tmp_path: Path) -> None:
+    path = tmp_path / "relu.onnx"
+    text = '<ir_version: 9, opset_import: ["" : 20]>\nmain (float[2] x) => (float[2] y)\n'
+    save(from_text(text + "{\n   [act] y = Relu (x)\n}"), path)
+    done = run("apply", path, "--passes", "auto", "--target", "ascend310p3", "--json")
+    assert (done.code, json.loads(done.out)["pipeline"]) == (0, "opset{to=17}")
+
+
 def test_rounds_are_counted_and_limited(tmp_path: Path) -> None:
     path = tmp_path / "norm.onnx"
     text = '<ir_version: 9, opset_import: ["" : 20]>\nmain (float[2,4] x) => (float[2,4] y)\n{\n'

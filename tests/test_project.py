@@ -185,7 +185,7 @@ def test_only_the_command_line_prints() -> None:
         SOURCE_ROOTS, ("graphfix", "graphfix_passes", "graphfix_adapters"), strict=True
     ):
         for path in (root / package).rglob("*.py"):
-            if "cli" in path.parts:
+            if {"cli", "export"} & set(path.parts):
                 continue
             calls = [
                 node.func.id

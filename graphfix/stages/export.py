@@ -42,7 +42,8 @@ def script_of(adapter: Adapter) -> Path:
             f"the adapter {adapter.name!r} does not say how its model is exported; "
             "give the file by --model"
         )
-    return Path(inspect.getfile(type(adapter))).parent / adapter.export.script
+    owner = next(cls for cls in type(adapter).__mro__ if "export" in vars(cls))
+    return Path(inspect.getfile(owner)).parent / adapter.export.script
 
 
 def arguments(adapter: Adapter, request: ExportRequest) -> tuple[str, ...]:

@@ -100,7 +100,8 @@ class Planner:
                 step = done[index]
                 assert step.result is not None
                 skips += step.result.skips
-                if not step.result.rewrites and step.nodes[0] == step.nodes[1]:
+                done_something = step.result.rewrites or step.result.notes
+                if not done_something and step.nodes[0] == step.nodes[1]:
                     reasons = dict.fromkeys(skip.reason for skip in step.result.skips)
                     refused[text] = f"{text}: {'; '.join(reasons) or 'found nothing to change'}"
                     continue

@@ -179,7 +179,8 @@ class _Run:
         self.cann = request.cann or self.adapter.cann
         self.profile = load_profile(self.target, self.cann, request.target_files)
         self.folder = request.folder
-        self.code = file_digest(Path(inspect.getfile(type(self.adapter))))
+        classes = type(self.adapter).__mro__[: type(self.adapter).__mro__.index(Adapter)]
+        self.code = [file_digest(Path(inspect.getfile(cls))) for cls in classes]
         self.results: list[StageResult] = []
         self.records: dict[Stage, Record] = {}
         try:
@@ -352,6 +353,8 @@ class _Run:
             shapes=self.adapter.shapes,
             atc=dict(self.adapter.atc),
             gears=self.adapter.gears,
+            input_format=self.adapter.input_format,
+            precision=self.adapter.precision,
             host=self.request.host,
         )
 
@@ -365,6 +368,8 @@ class _Run:
                 target_files=self.request.target_files,
                 shapes=self.adapter.shapes,
                 gears=self.adapter.gears,
+                input_format=self.adapter.input_format,
+                precision=self.adapter.precision,
                 flags=tuple(f"{name}={value}" for name, value in self.adapter.atc.items()),
                 host=self.request.host,
             )

@@ -1,9 +1,13 @@
 """The built-in model adapters, one module each, registered the way any plugin registers its own.
 
 An adapter is data: how a model is exported, the pipeline text that makes it compile, its inputs,
-target, samples and metric. The table is empty until the first one is written.
+target, samples and metric.
 """
 
 from graphfix.plugins import Plugin
 
-PLUGIN = Plugin(adapters={})
+PLUGIN = Plugin(
+    adapters={
+        "intrada": "graphfix_adapters.intrada:IntraDA",
+    },
+)

@@ -1,0 +1,57 @@
+"""The IntraDA adapter on small networks of its topology, exported by torch in several ways."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphfix.plugins import load_registry
+from graphfix.stages.run import RunReport, RunRequest, Stage, Status, run
+from graphfix_adapters.intrada import IntraDA
+from tests.quiet import Quiet
+
+
+class SmallIntraDA(IntraDA):
+    """The same at a smaller size."""
+
+    shapes = ("image:1,3,64,128",)
+    size = (64, 128)
+    label_size = (128, 256)
+
+
+def chain(folder: Path, **options: str) -> RunReport:
+    request = RunRequest(
+        SmallIntraDA(),
+        folder,
+        random_weights=True,
+        python=sys.executable,
+        options={"width": "small", "size": "64x128", **options},
+    )
+    return run(request, load_registry(), Quiet())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"opset": "11"},
+        {"opset": "17"},
+        {"exporter": "dynamo", "opset": "20"},
+    ],
+    ids=lambda options: "-".join(options.values()),
+)
+def test_the_whole_chain(tmp_path: Path, options: dict[str, str]) -> None:
+    report = chain(tmp_path, **options)
+    found: dict[Stage, Any] = {result.stage: result for result in report.stages}
+    assert report.exit_code == 0, [(s.stage, s.reason) for s in report.stages]
+    assert found[Stage.CONVERT].status is Status.NOT_RUN
+    assert report.facts(Stage.APPLY)["verified"]["status"] == "passed"
+    counts = report.facts(Stage.AUDIT)["counts"]
+    assert not {"error", "wrong", "slow"} & set(counts)
+    outputs = Path(report.facts(Stage.INFER)["outputs"])
+    scores = np.load(next(outputs.glob("*_1.npy")))
+    assert scores.shape == (1, 19, 9, 17)
+    assert scores.std() > 1e-3, "the output depends on the picture"
+    figures = {f["name"]: f["value"] for f in report.facts(Stage.EVALUATE)["figures"]}
+    assert 0 <= figures["mIoU"] <= 1
