@@ -205,6 +205,20 @@ def test_the_example_of_the_guide_is_true(tmp_path: Path, monkeypatch: pytest.Mo
         assert (result.out + result.err, result.code) == (shown, exit_code)
 
 
+def test_the_commands_of_the_guide_fail_only_for_want_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = re.findall(r"^graphfix (evaluate .*)$", GUIDE, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+
+    assert len(commands) == len(METRICS)
+    for command, metric in zip(commands, METRICS, strict=True):
+        assert f"--metric {metric}" in command.replace("'", "")
+        result = run(*shlex.split(command))
+        assert result.code == 2
+        assert re.search(r"No such file|is no annotation|has no folder", result.err), result.err
+
+
 def test_nothing_given_says_what_is_needed() -> None:
     result = run("evaluate")
 
