@@ -168,7 +168,7 @@ def _adds(
 def _dim(part: str, text: str) -> Dim:
     if part in ("?", "-1"):
         return None
-    if part.isdigit():
+    if part.isdecimal():
         return int(part)
     if not part or part.startswith("-") or (part[0].isdigit() and not _is_expression(part)):
         raise UsageError(f"shape {text!r}: {part!r} is not a size, a dim name or '?'")
