@@ -8,6 +8,7 @@ integer, so the mean goes into ``min_chn``.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +61,8 @@ class Preprocessing:
         return 1 if self.model is Pixels.GRAY else 3
 
 
+_SMALLEST: Final = 1e-9
+"""Of a standard deviation; AIPP has 16-bit floats."""
 _KEYS: Final = (
     "input",
     "pixels",
@@ -143,7 +146,7 @@ def _preprocessing(
     scale = _numbers(document.get("scale", 1), 1, "scale")[0]
     mean = _numbers(document.get("mean", 0), channels, "mean")
     std = _numbers(document.get("std", 1), channels, "std")
-    if not all(value > 0 for value in (*std, scale)):
+    if not all(value > _SMALLEST for value in (*std, scale)):
         raise UsageError("std and scale must be above 0")
     range_ = document.get("range", "full")
     if range_ not in ("full", "video"):
@@ -171,7 +174,7 @@ def _numbers(value: object, count: int, key: str) -> tuple[float, ...]:
     """A number for each channel; one number stands for all."""
     values = value if isinstance(value, list) else [value] * count
     numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
-    if len(numbers) != len(values) or len(values) != count:
+    if len(numbers) != len(values) or len(values) != count or not all(map(isfinite, numbers)):
         raise UsageError(f"{key}: must be {count} numbers, not {value!r}")
     return tuple(map(float, numbers))
 
