@@ -87,7 +87,7 @@ def test_yuv_becomes_the_colours_it_stands_for(
     [
         ("mean: [1, 2]", "mean: must be 3 numbers, not [1, 2]"),
         ("mean: .nan", "mean: must be 3 numbers, not nan"),
-        ("std: 1e-320", "std and scale must be above 0"),
+        ("std: 1.0e-320", "std and scale must be above 0"),
         ("std: 0", "std and scale must be above 0"),
         ("pixels: hsv", "pixels: 'hsv' is not one of rgb, bgr, gray, nv12, nv21"),
         ("layout: nchw", "layout: AIPP reads NHWC only; the model's input stays NCHW"),
