@@ -32,7 +32,7 @@ class DataDependentShapes(NodeRule):
             return
         suppression = node.op_type == "NonMaxSuppression"
         yield self.finding(
-            f"the data decide the size of {node.outputs[0].name}",
+            f"the data decide the size of what {node.op_type} makes",
             view.label(node),
             remedy="nms-tail" if suppression else None,
             advice="end the model before it with out-nodes, or use a form of fixed size",
