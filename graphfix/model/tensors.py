@@ -1,6 +1,7 @@
 """Tensors that stay where they are stored until somebody asks for their numbers."""
 
 import abc
+import copy
 import hashlib
 import math
 from collections.abc import MutableMapping
@@ -173,6 +174,19 @@ def _flat(indices: np.ndarray[Any, Any], dims: tuple[int, ...]) -> np.ndarray[An
     if not ((indices >= 0) & (indices < np.array(dims))).all():
         return np.array([-1])
     return np.asarray(np.ravel_multi_index(tuple(indices.T), dims))
+
+
+def renamable(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+    """A tensor of the same numbers with a name of its own.
+
+    Copies of a model share their tensors, and a value that is renamed renames its tensor. Only
+    numbers that lie in a protobuf message, which has the name as well, are copied.
+    """
+    if isinstance(tensor, ir.serde.TensorProtoTensor):
+        message = onnx.TensorProto()
+        message.CopyFrom(tensor.raw)
+        return ir.serde.TensorProtoTensor(message)
+    return copy.copy(tensor)
 
 
 def raw_bytes(tensor: ir.TensorProtocol) -> bytes | memoryview:

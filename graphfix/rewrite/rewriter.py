@@ -1,6 +1,5 @@
 """The only hand that edits a graph: builds nodes beside an anchor and observes every change."""
 
-import copy
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -12,6 +11,7 @@ from onnx_ir import convenience
 
 from graphfix.contract import Contract
 from graphfix.errors import PassError
+from graphfix.model.tensors import renamable
 from graphfix.rewrite.base import PassContext, Target
 from graphfix.rewrite.constants import constant_array
 from graphfix.rewrite.records import Rewrite, Skip
@@ -421,7 +421,7 @@ class Rewriter:
 
     def tensor(self, tensor: ir.TensorProtocol) -> ir.Value:
         """A constant that holds ``tensor`` as it is, without a look at its numbers; not shared."""
-        return self._new_const(copy.copy(tensor))
+        return self._new_const(renamable(tensor))
 
     def _new_const(self, tensor: ir.TensorProtocol) -> ir.Value:
         site = self._current

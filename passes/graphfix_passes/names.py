@@ -1,6 +1,5 @@
 """The ``names`` pass: a legal name of its own for every node."""
 
-import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Contract, Exact, Interface
 from graphfix.errors import PassError
+from graphfix.model.tensors import renamable
 from graphfix.rewrite import Pass, PassContext, PassResult, Rewrite, node_label, scopes
 from graphfix.rewrite.subgraphs import subgraphs_of_node
 
@@ -114,8 +114,7 @@ def _unnameable(graph: ir.Graph) -> Iterator[tuple[ir.Value, str]]:
 def _rename(value: ir.Value, name: str) -> Rewrite:
     old = value.name or ""
     if value.const_value is not None:
-        # A value's tensor is renamed with it, and other copies of the model share the tensor.
-        value.const_value = copy.copy(value.const_value)
+        value.const_value = renamable(value.const_value)
     value.name = name
     return Rewrite(name, "value", (), (), (name,), (old,), note=f"was {old!r}")
 

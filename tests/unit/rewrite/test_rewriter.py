@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 
@@ -418,6 +419,17 @@ def test_a_tensor_becomes_a_constant_without_a_copy_and_keeps_its_own_name() -> 
     assert value.const_value is not None
     assert np.shares_memory(value.const_value.numpy(), weight.numpy())
     assert (value.name, weight.name) == ("Neg_y/const_0", "weight")
+    assert run(model, x=X) == {"y": [-2, 6]}
+
+
+def test_a_tensor_of_another_model_keeps_its_name_there() -> None:
+    message = onnx.helper.make_tensor("weight", onnx.TensorProto.FLOAT, [2], [2.0, 3.0])
+    weight = ir.serde.TensorProtoTensor(message)
+    model = main("g (float[2] x) => (float[2] y) { y = Neg(x) }")
+    rewrite(model, "Neg", lambda n, rw: rw.op("Mul", n.inputs[0], rw.tensor(weight)))
+    (value,) = model.graph.initializers.values()
+    value.name = "other"
+    assert (weight.name, message.name) == ("weight", "weight")
     assert run(model, x=X) == {"y": [-2, 6]}
 
 
