@@ -10,9 +10,9 @@ import pytest
 
 from tests.cli_runner import run
 
-SCHEMA = json.loads(
-    Path(__file__).parent.parent.joinpath("graphfix/report/apply.schema.json").read_text()
-)
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+SCHEMA = json.loads((ROOT / "graphfix" / "report" / "apply.schema.json").read_text())
 SCRIPT = """
 <ir_version: 6, opset_import: ["" : 11]>
 main (float[1,2,4,4] x, float[1,3,3,2] grid) => (float[1,18] y)
@@ -63,6 +63,25 @@ def test_there_and_back(script: Path, tmp_path: Path) -> None:
     compared = run("compare", file, tmp_path / "net.raised.atc.onnx", "--json")
     assert compared.code == 0, compared.out
     assert list(json.loads(compared.out)["raised"]) == [str(tmp_path / "net.raised.atc.onnx")]
+
+
+def test_what_a_script_of_the_model_zoo_makes_of_starnet_can_be_compared(tmp_path: Path) -> None:
+    """It plants a GridSample into the export of opset 11, in the place of its stand-in."""
+    model = onnx.load(EXAMPLES / "starnet_placeholder.onnx")
+    grid, rectified = "p2o.pd_op.transpose.4.0", "p2o.pd_op.transpose.7.0"
+    (end,) = (node for node in model.graph.node if rectified in node.output)
+    end.CopyFrom(
+        onnx.helper.make_node(
+            "GridSample", ["x", grid], [rectified], "GridSample_0",
+            mode="bilinear", padding_mode="zeros", align_corners=1,
+        )
+    )  # fmt: skip
+    script = tmp_path / "script.onnx"
+    onnx.save(model, script)
+    result = run("compare", EXAMPLES / "starnet.onnx", script, "--shape", "x:1,3,32,100", "--json")
+    document = json.loads(result.out)
+    assert document["status"] == "passed", result.out
+    assert list(document["raised"]) == [str(script)]
 
 
 def test_apply_writes_the_second_file(script: Path, tmp_path: Path) -> None:
