@@ -6,20 +6,15 @@ from typing import Final
 from graphfix.audit.view import View
 from graphfix.rewrite.opsets.schemas import schema_at
 
-LOWEST: Final = 8
-"""No release registers operators below (hicann/ge and canndev: REGISTER_CUSTOM_OP)."""
-
 _GOAL: Final = range(11, 18)
 """Where the tables are fullest: before 11 Resize and others are missing or have another form, and
 ReduceL1, ReduceL2 and the axes attributes end with 17. The ``opset`` pass reaches all of them."""
 
 
-def newest(view: View) -> int:
-    """The highest opset at which the release registers standard operators."""
-    last = LOWEST
-    while view.profile.support("Relu", last + 1).verdict:
-        last += 1
-    return last
+def is_outside(view: View) -> bool:
+    """Whether the model imports an opset at which the release registers nothing."""
+    first, last = view.profile.opset_window
+    return bool(view.opset) and not first <= view.opset <= last
 
 
 def unregistered(view: View, opset: int) -> Sequence[str]:

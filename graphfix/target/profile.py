@@ -63,6 +63,17 @@ class Profile:
         """
         return self.cann == "development"
 
+    @property
+    def opset_window(self) -> tuple[int, int]:
+        """The lowest and the highest opset at which standard operators are registered.
+
+        Relu stands for them: it has never changed, and every release registers it throughout.
+        """
+        first = last = _LOOKED_UP.start
+        while self.support("Relu", last + 1).verdict:
+            last += 1
+        return first, last
+
     def accepts(self, op_type: str, opset: int) -> bool | None:
         """Whether the operator of the default domain is registered at this opset."""
         return self.support(op_type, opset).verdict

@@ -6,7 +6,7 @@ from typing import Final
 
 import onnx_ir as ir
 
-from graphfix.audit.opsets import LOWEST, best, newest, unregistered
+from graphfix.audit.opsets import best, is_outside, unregistered
 from graphfix.audit.rule import Rule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -80,7 +80,7 @@ class NotRegistered(Rule):
         found: dict[tuple[str, str], list[ir.Node]] = defaultdict(list)
         for node in view.nodes:
             found[view.dialect(node)].append(node)
-        outside = bool(view.opset) and not LOWEST <= view.opset <= newest(view)
+        outside = is_outside(view)
         goal = best(view)
         missing_there = set(unregistered(view, goal))
         for (domain, op_type), nodes in found.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from graphfix.audit.opsets import LOWEST, best, newest
+from graphfix.audit.opsets import best, is_outside
 from graphfix.audit.rule import Rule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -25,9 +25,9 @@ class OpsetWindow(Rule):
 
     def check(self, view: View) -> Iterator[Finding]:
         """The version of the default domain."""
-        last = newest(view)
-        if view.opset and not LOWEST <= view.opset <= last and list(view.operators):
+        first, last = view.profile.opset_window
+        if is_outside(view) and any(view.operators):
             yield self.finding(
-                f"the model has opset {view.opset}; operators are registered at {LOWEST} to {last}",
+                f"the model has opset {view.opset}; operators are registered at {first} to {last}",
                 remedy=f"opset{{to={best(view)}}}",
             )

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.opsets import newest
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -33,5 +32,5 @@ class PadAxes(NodeRule):
             yield self.finding(
                 "has axes, an input that ATC has no place for",
                 view.label(node),
-                remedy=f"opset{{to={min(17, newest(view))}}}",
+                remedy=f"opset{{to={min(17, view.profile.opset_window[1])}}}",
             )

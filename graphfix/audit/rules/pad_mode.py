@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.opsets import newest
 from graphfix.audit.reading import text
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
@@ -35,6 +34,6 @@ class PadMode(NodeRule):
         yield self.finding(
             f"has mode={mode}, and PadV3 takes constant, reflect and edge",
             view.label(node),
-            remedy=f"opset{{to={newest(view)}}}" if wraps else None,
+            remedy=f"opset{{to={view.profile.opset_window[1]}}}" if wraps else None,
             advice="" if wraps else "write Slice and Concat",
         )

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.opsets import newest
 from graphfix.audit.reading import integer, ints, rank, text
 from graphfix.audit.resizing import inputs_of, resizing
 from graphfix.audit.rule import NodeRule
@@ -32,7 +31,7 @@ class ResizeOpset18(NodeRule):
         if view.opset < 18:
             return
         what = resizing(node, view)
-        remedy = f"opset{{to={min(17, newest(view))}}}"
+        remedy = f"opset{{to={min(17, view.profile.opset_window[1])}}}"
         shrinks = any(axis.factor is not None and axis.factor < 1 for axis in what.axes)
         if integer(node, "antialias", 0) and what.mode != "nearest" and shrinks:
             yield self.finding(
