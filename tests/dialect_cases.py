@@ -84,6 +84,8 @@ class DialectCase:
         reading = SoftmaxReading(self.options.get("softmax", "atc"))
         raised = raise_dialect(before, softmax_reading=reading)
         self._hold_valid(raised.model, raised.model)
+        again = raise_dialect(raised.model, softmax_reading=reading)
+        assert not again.report.changes, "raised again it changes again"
         self._hold_round_trip(raised.model)
         return raised.model, raised.report
 

@@ -132,8 +132,14 @@ def test_apply_says_why_there_is_no_second_file(tmp_path: Path) -> None:
     jsonschema.validate(document, SCHEMA)
     assert document["atc"]["file"] is None
     assert "the domain 'com.microsoft'" in document["atc"]["not_written_because"]
-    assert "warning: no file for ATC" in run("apply", model, *passes).err
+    assert document["atc"]["older_file"] is None
     assert not list(tmp_path.glob("*.atc.onnx"))
+    older = tmp_path / "net.atc.onnx"
+    older.write_text("of yesterday")
+    errors = run("apply", model, *passes).err
+    assert "warning: no file for ATC" in errors
+    assert f"warning: {older} is of an earlier run" in errors
+    assert older.read_text() == "of yesterday"
 
 
 def test_without_a_target_there_is_no_second_file(tmp_path: Path) -> None:

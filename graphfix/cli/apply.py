@@ -285,7 +285,8 @@ def _print(result: "ApplyReport", reports: Sequence[Path]) -> None:
 def _print_atc(atc: "AtcFile") -> None:
     """The second file, and what is spelled differently in it."""
     if atc.why_not:
-        print(f"warning: {atc.lines()[0]}", file=sys.stderr)
+        for line in atc.lines():
+            print(f"warning: {line}", file=sys.stderr)
         return
     if atc.path is not None:
         print(f"wrote {atc.path}, for {atc.target}:")

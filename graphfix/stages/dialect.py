@@ -1,7 +1,7 @@
 """``lower`` and ``raise``: the same graph as ATC reads it, and as ONNX has it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import onnx
@@ -62,15 +62,19 @@ class AtcFile:
     verification: Verification | None = None
     why_not: str = ""
     """Why the result has no spelling for the target; empty when it has, or is spelled so."""
+    older: Path | None = None
+    """A file of that name which was there before and does not belong to the result."""
     model: ir.Model | None = field(default=None, repr=False, compare=False)
     """What is in the file, or would be; not in the JSON."""
 
     def lines(self) -> tuple[str, ...]:
         """What people should know of it."""
+        older = (f"{self.older} is of an earlier run",) if self.older else ()
         if self.why_not:
-            return (f"no file for ATC: {self.why_not}",)
+            return (f"no file for ATC: {self.why_not}", *older)
         if not self.report.changes:
-            return (f"the result is spelled as {self.target} reads it", *self.report.lines())
+            same = f"the result is spelled as {self.target} reads it"
+            return (same, *self.report.lines(), *older)
         return self.report.lines()
 
     def to_dict(self) -> dict[str, object]:
@@ -81,6 +85,7 @@ class AtcFile:
             **self.report.to_dict(),
             "verification": self.verification.to_dict() if self.verification else None,
             "not_written_because": self.why_not,
+            "older_file": str(self.older) if self.older else None,
         }
 
 
@@ -169,16 +174,19 @@ def second_file(
     Raises:
         ModelError: the file cannot be written.
     """
+    older = path if path is not None and path.exists() else None
     try:
         lowered = lower(model, profile)
         verification = verify(lowered, model, profile, verifier) if verifier else None
     except (DialectError, NumericsError) as error:
-        return AtcFile(profile.name, why_not=str(error))
-    if not lowered.report.changes:
-        path = None
-    if path is not None:
-        save(lowered.model, path)
-    return AtcFile(profile.name, path, lowered.report, verification, model=lowered.model)
+        return AtcFile(profile.name, why_not=str(error), older=older)
+    found = AtcFile(
+        profile.name, None, lowered.report, verification, older=older, model=lowered.model
+    )
+    if not lowered.report.changes or path is None:
+        return found
+    save(lowered.model, path)
+    return replace(found, path=path, older=None)
 
 
 def _plain(lowered: ir.Model, model: ir.Model) -> dict[str, Operator]:
