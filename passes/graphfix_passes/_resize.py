@@ -73,12 +73,11 @@ def with_scales(resizing: Resizing, scales: np.ndarray, rw: Rewriter) -> ir.Valu
     return rw.copy(resizing.node, resizing.data, roi_slot(resizing, rw), constant)
 
 
-def with_sizes(resizing: Resizing, sizes: np.ndarray, rw: Rewriter) -> ir.Value:
+def with_sizes(resizing: Resizing, sizes: ir.Value, rw: Rewriter) -> ir.Value:
     """The node with these sizes in place of what it had; since opset 11."""
-    constant = rw.const(sizes.astype(np.int64))
     # Before opset 13 the slot of the scales must be filled, by an empty tensor when there are none.
     scales = None if rw.opset >= 13 else rw.const(np.zeros(0, np.float32))
-    return rw.copy(resizing.node, resizing.data, roi_slot(resizing, rw), scales, constant)
+    return rw.copy(resizing.node, resizing.data, roi_slot(resizing, rw), scales, sizes)
 
 
 def roi_slot(resizing: Resizing, rw: Rewriter) -> ir.Value | None:

@@ -16,8 +16,9 @@ from graphfix.rewrite import (
     Skip,
     constant_tensor,
 )
-from graphfix.rewrite.symbolic import Facts, Known, Number, Poly, affine_in
+from graphfix.rewrite.symbolic import Facts, Known, Number
 from graphfix.rewrite.symbolic.numbers import OPERATORS
+from graphfix_passes._size_chain import SizeChain, size_chain
 
 _TAKERS = ("Reshape", "Expand")
 """Operators whose input 1 is a shape that need not be computed to be right."""
@@ -188,41 +189,7 @@ def _reshaped(node: ir.Node, known: Known, dims: tuple[Number, ...]) -> list[int
     return wanted if wanted.count(-1) <= 1 else None
 
 
-@dataclass(frozen=True)
-class _Chain:
-    """``Gather(Shape(source), axes) * factors + offsets``, without the steps that do nothing."""
-
-    source: ir.Value
-    rank: int
-    axes: tuple[int, ...]
-    factors: tuple[int, ...]
-    offsets: tuple[int, ...]
-    scalar: bool
-
-    @property
-    def steps(self) -> tuple[bool, bool, bool]:
-        """Whether there is a Gather, a Mul and an Add."""
-        gather = self.scalar or self.axes != tuple(range(self.rank))
-        return gather, any(f != 1 for f in self.factors), any(self.offsets)
-
-    def __len__(self) -> int:
-        return 1 + sum(self.steps)
-
-    def build(self, rw: Rewriter) -> ir.Value:
-        """The nodes."""
-        gather, mul, add = self.steps
-        value = rw.op("Shape", self.source)
-        if gather:
-            value = rw.op("Gather", value, self._const(rw, self.axes))
-        if mul:
-            value = rw.op("Mul", value, self._const(rw, self.factors))
-        return rw.op("Add", value, self._const(rw, self.offsets)) if add else value
-
-    def _const(self, rw: Rewriter, numbers: tuple[int, ...]) -> ir.Value:
-        return rw.const(np.array(numbers[0] if self.scalar else numbers, np.int64))
-
-
-def _shorter(value: ir.Value, facts: Facts) -> _Chain | None:
+def _shorter(value: ir.Value, facts: Facts) -> SizeChain | None:
     """A chain for ``value`` that is clearly shorter than what computes it now."""
     known = facts.value(value)
     if known is None or known.dtype != ir.DataType.INT64 or known.data.ndim > 1:
@@ -235,30 +202,9 @@ def _shorter(value: ir.Value, facts: Facts) -> _Chain | None:
             continue
         source = node.inputs[0]
         assert source is not None
-        chain = _chain(source, known, facts)
+        chain = size_chain(source, known.sizes, facts, scalar=known.data.ndim == 0)
         if chain is not None and len(chain) + _CLEARLY <= len(own):
             return chain
-    return None
-
-
-def _chain(source: ir.Value, known: Known, facts: Facts) -> _Chain | None:
-    dims = facts.dims(source) or ()
-    found = [_from(size, dims) for size in known.sizes]
-    terms = [term for term in found if term is not None]
-    if len(terms) < len(found):
-        return None
-    axes, factors, offsets = zip(*terms, strict=True)
-    return _Chain(source, len(dims), axes, factors, offsets, known.data.ndim == 0)
-
-
-def _from(size: Number | None, dims: tuple[Number, ...]) -> tuple[int, int, int] | None:
-    """``(axis, a, b)`` if ``size`` is ``a`` times the size of the axis plus ``b``."""
-    if isinstance(size, int):
-        return (0, 0, size) if dims else None
-    for axis, dim in enumerate(dims):
-        found = affine_in(size, dim) if isinstance(size, Poly) and isinstance(dim, Poly) else None
-        if found is not None:
-            return (axis, *found)
     return None
 
 

@@ -59,7 +59,7 @@ class ResizeScales(RewritePass):
         if array is not None:
             rw.note(f"{word} are always {array.tolist()}")
             if word == "sizes":
-                return with_sizes(resizing, array, rw)
+                return with_sizes(resizing, rw.const(array.astype(np.int64)), rw)
             unsure = _unsure(array, resizing.dims(rw) or ())
             return rw.skip(unsure) if unsure else with_scales(resizing, array, rw)
         if word == "scales":

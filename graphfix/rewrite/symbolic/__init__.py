@@ -7,9 +7,14 @@ from graphfix.rewrite.symbolic.size import (
     Size,
     Undecided,
     affine_in,
+    atoms,
     compare,
+    evaluate,
     floor_division,
+    names,
     quotient,
+    substitute,
+    total,
 )
 from graphfix.rewrite.symbolic.vector import Known
 
@@ -21,7 +26,12 @@ __all__ = [
     "Size",
     "Undecided",
     "affine_in",
+    "atoms",
     "compare",
+    "evaluate",
     "floor_division",
+    "names",
     "quotient",
+    "substitute",
+    "total",
 ]

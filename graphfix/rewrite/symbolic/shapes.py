@@ -405,6 +405,12 @@ def _constant_of_shape(call: Shaped) -> Found:
     return call.sizes(0)
 
 
+BROADCASTING = (
+    "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max",
+    "Mean", "Min", "Mod", "Mul", "Or", "Pow", "Sub", "Sum", "Where",
+)  # fmt: skip
+"""Operators that stretch axes of size 1 to what the others have."""
+
 OPERATORS: Mapping[str, Callable[[Shaped], Found]] = {
     **dict.fromkeys(
         (
@@ -417,13 +423,7 @@ OPERATORS: Mapping[str, Callable[[Shaped], Found]] = {
         ),
         _same,
     ),
-    **dict.fromkeys(
-        (
-            "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max",
-            "Mean", "Min", "Mod", "Mul", "Or", "Pow", "Sub", "Sum", "Where",
-        ),
-        _broadcast,
-    ),
+    **dict.fromkeys(BROADCASTING, _broadcast),
     **{f"Reduce{kind}": _reduced for kind in _REDUCTIONS},
     **dict.fromkeys(("ArgMax", "ArgMin"), _best),
     **dict.fromkeys(("GRU", "LSTM", "RNN"), _recurrent),

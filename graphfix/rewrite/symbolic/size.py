@@ -277,6 +277,32 @@ def evaluate(x: Number, sizes: Mapping[str, int]) -> Fraction:
     return result
 
 
+def substitute(x: Number, sizes: Mapping[str, int]) -> Number:
+    """``x`` with numbers in place of some symbols.
+
+    Raises:
+        Undecided: a division is by what may be negative.
+    """
+    result: Number = 0
+    for monomial, factor in _terms(x).items():
+        product: Number = factor
+        for atom in monomial:
+            if isinstance(atom, Quotient):
+                over, under = (substitute(y, sizes) for y in (atom.numerator, atom.denominator))
+                product = product * floor_division(over, under)
+            else:
+                product = product * sizes.get(atom.name, Poly({(atom,): 1}))
+        result = result + product
+    return _plain(result) if isinstance(result, Fraction) else result
+
+
+def atoms(x: Number) -> tuple[Poly, ...]:
+    """The factors of ``x`` that depend on sizes; none if it is a sum."""
+    terms = _terms(x)
+    (monomial,) = terms if len(terms) == 1 else ((),)
+    return tuple(Poly({(atom,): 1}) for atom in monomial)
+
+
 def affine_in(x: Poly, y: Poly) -> tuple[int, int] | None:
     """``(a, b)`` if ``x`` is ``a * y + b`` with integers; ``None`` otherwise."""
     monomial = next(m for m in y.terms if m)
