@@ -128,14 +128,19 @@ class View:
         return found.keys()
 
     @cached_property
-    def external(self) -> bool:
-        """Whether weights of the model lie in files beside it."""
-        sources = (
-            getattr(getattr(value.const_value, "source", None), "path", self.path)
+    def weight_bytes(self) -> int:
+        """Bytes of all initializers together."""
+        return sum(
+            value.const_value.nbytes
             for graph in self.graphs
             for value in graph.initializers.values()
+            if value.const_value is not None
         )
-        return any(source != self.path for source in sources)
+
+    @property
+    def external(self) -> bool:
+        """Whether weights lie in files beside the model's: it is smaller than they are."""
+        return self.path is not None and self.path.stat().st_size < self.weight_bytes
 
     @cached_property
     def _paths(self) -> Mapping[ir.Node, str]:

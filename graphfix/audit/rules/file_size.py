@@ -32,12 +32,7 @@ class FileSize(Rule):
                 f"the file has {size} bytes; the parser takes {MOST}",
                 advice="save it with external data: any graphfix apply does",
             )
-        weights = sum(
-            value.const_value.nbytes
-            for graph in view.graphs
-            for value in graph.initializers.values()
-            if value.const_value is not None
-        )
+        weights = view.weight_bytes
         if weights > MOST:
             yield self.finding(
                 f"the weights have {weights} bytes",

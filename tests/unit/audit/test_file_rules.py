@@ -12,6 +12,7 @@ from graphfix.finding import Finding, Severity
 from graphfix.model import load
 from graphfix.target import load_profile
 
+SIZE = 1024
 PROFILE = load_profile("Ascend310P3", "8.5")
 
 
@@ -23,8 +24,8 @@ def model_with(weight: TensorProto, folder: Path) -> Path:
     graph = helper.make_graph(
         [helper.make_node("Add", ["x", "w"], ["y"], name="add")],
         "main",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [SIZE])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [SIZE])],
         [weight],
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
@@ -34,11 +35,11 @@ def model_with(weight: TensorProto, folder: Path) -> Path:
 
 
 def external(folder: Path, **more: str) -> Path:
-    weight = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    weight = numpy_helper.from_array(np.ones(SIZE, np.float32), "w")
     (folder / "weights.bin").write_bytes(weight.raw_data)
     weight.ClearField("raw_data")
     weight.data_location = TensorProto.EXTERNAL
-    for key, value in {"location": "weights.bin", "length": "16", **more}.items():
+    for key, value in {"location": "weights.bin", "length": str(4 * SIZE), **more}.items():
         weight.external_data.add(key=key, value=value)
     return model_with(weight, folder)
 
@@ -56,7 +57,7 @@ def test_external_data_in_a_branch_is_looked_for_elsewhere(tmp_path: Path) -> No
     del inner.input[:]
     other = helper.make_graph(
         [helper.make_node("Neg", ["x"], ["z"])], "other", [],
-        [helper.make_tensor_value_info("z", TensorProto.FLOAT, [4])],
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, [SIZE])],
     )  # fmt: skip
     constant = helper.make_node("Constant", [], ["k"], value=inner.initializer[0])
     pick = helper.make_node("If", ["c"], ["p"], name="pick", then_branch=inner, else_branch=other)
@@ -65,9 +66,9 @@ def test_external_data_in_a_branch_is_looked_for_elsewhere(tmp_path: Path) -> No
         "main",
         [
             helper.make_tensor_value_info("c", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("x", TensorProto.FLOAT, [4]),
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, [SIZE]),
         ],
-        [helper.make_tensor_value_info("q", TensorProto.FLOAT, [4])],
+        [helper.make_tensor_value_info("q", TensorProto.FLOAT, [SIZE])],
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     path.write_bytes(proto.SerializeToString())
@@ -77,27 +78,27 @@ def test_external_data_in_a_branch_is_looked_for_elsewhere(tmp_path: Path) -> No
 
 
 def test_a_file_beyond_two_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = model_with(numpy_helper.from_array(np.ones(4, np.float32), "w"), tmp_path)
+    path = model_with(numpy_helper.from_array(np.ones(SIZE, np.float32), "w"), tmp_path)
     assert not found("GF170", path)
     monkeypatch.setattr("graphfix.audit.rules.file_size.MOST", 15)
     assert [f.severity for f in found("GF170", path)] == [Severity.ERROR, Severity.INFO]
 
 
 def test_sparse_weights_are_left_out(tmp_path: Path) -> None:
-    dense = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    dense = numpy_helper.from_array(np.ones(SIZE, np.float32), "w")
     path = model_with(dense, tmp_path)
     assert not found("GF138", path)
     proto = onnx.load(str(path))
     proto.graph.ClearField("initializer")
     values = numpy_helper.from_array(np.ones(1, np.float32), "w")
     indices = numpy_helper.from_array(np.array([2], np.int64), "w_indices")
-    proto.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [4]))
+    proto.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [SIZE]))
     path.write_bytes(proto.SerializeToString())
     (finding,) = found("GF138", path)
     assert finding.severity is Severity.WRONG
 
 
 def test_constants_of_float8_stop_the_parser(tmp_path: Path) -> None:
-    weight = helper.make_tensor("w", TensorProto.FLOAT8E4M3FN, [4], [1.0, 2.0, 3.0, 4.0])
+    weight = helper.make_tensor("w", TensorProto.FLOAT8E4M3FN, [SIZE], [1.0] * SIZE)
     (finding,) = found("GF138", model_with(weight, tmp_path))
     assert finding.severity is Severity.ERROR
