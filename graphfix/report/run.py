@@ -13,6 +13,9 @@ from graphfix.report.page import table as html_table
 from graphfix.report.plot import bars, line
 from graphfix.stages.run import RunReport, Stage, StageResult
 
+_FIGURES: Final = 3
+"""Figures in the table of stages; the report lists all."""
+
 HEADINGS: Final = ("stage", "status", "seconds", "result")
 
 
@@ -148,7 +151,8 @@ def _said(result: StageResult) -> str:
         rate = facts.get("throughput")
         speed = f", {rate:.4g} samples/s" if isinstance(rate, float) else ""
         return f"{facts['samples']} samples on {facts['backend']}{speed}"
-    figures = ", ".join(f"{f['name']} {_number(f['value'])}" for f in facts["figures"])
+    shown = facts["figures"][:_FIGURES]
+    figures = ", ".join(f"{f['name']} {_number(f['value'])}" for f in shown)
     return f"{figures} over {facts['samples']} {facts['counted']}; {facts['judged']}"
 
 
