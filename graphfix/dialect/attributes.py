@@ -7,7 +7,8 @@ Only those are written whose absence is an error or means something else there:
   number of dimensions (hicann/ops-nn: conv and conv_transpose ONNX plugins).
 - Resize with ``half_pixel``, ONNX's default, samples as asymmetric in the releases of 2022, which
   know only ``pytorch_half_pixel`` (canndev 2022-06: resize_plugin.cc). Both are the same where no
-  axis becomes one element long.
+  axis becomes one element long. From 8.5 on both are known (hicann/ops-nn); 7.0 and 8.0 are not
+  public.
 """
 
 from typing import Final
@@ -17,8 +18,8 @@ import onnx_ir as ir
 from graphfix.dialect.scope import Scope, set_attributes
 from graphfix.target import Profile
 
-_BEFORE_HALF_PIXEL: Final = ("5.1", "6.0")
-"""Releases whose tables are those of 2022."""
+_WITHOUT_HALF_PIXEL: Final = ("5.1", "6.0", "7.0", "8.0")
+"""Releases that are known, or may be, to take half_pixel for asymmetric."""
 
 
 def lower(node: ir.Node, profile: Profile, scope: Scope) -> None:
@@ -27,7 +28,7 @@ def lower(node: ir.Node, profile: Profile, scope: Scope) -> None:
         _perm(node, scope)
     elif node.op_type in ("Conv", "ConvTranspose"):
         _kernel_shape(node, scope)
-    elif node.op_type == "Resize" and scope.opset >= 11 and profile.cann in _BEFORE_HALF_PIXEL:
+    elif node.op_type == "Resize" and scope.opset >= 11 and profile.cann in _WITHOUT_HALF_PIXEL:
         _half_pixel(node, scope)
 
 
@@ -69,9 +70,9 @@ def _half_pixel(node: ir.Node, scope: Scope) -> None:
     if not same:
         scope.journal.note(
             node,
-            "this release reads half_pixel as asymmetric, and the sizes of the result are not "
+            "releases of 2022 read half_pixel as asymmetric, and the sizes of the result are not "
             "known to be above 1, where pytorch_half_pixel would be the same",
         )
         return
     node.attributes.add(ir.AttrString("coordinate_transformation_mode", "pytorch_half_pixel"))
-    scope.journal.changed(node, "half_pixel named pytorch_half_pixel, which this release reads")
+    scope.journal.changed(node, "half_pixel named pytorch_half_pixel, which every release reads")
