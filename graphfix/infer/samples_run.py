@@ -226,8 +226,5 @@ def _each(work: Callable[[Group], None], groups: Sequence[Group], threads: int) 
     if threads == 1:
         yield from map(work, groups)
         return
-    pool = ThreadPoolExecutor(threads)
-    try:
+    with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(work, groups)
-    finally:
-        pool.shutdown(cancel_futures=True)

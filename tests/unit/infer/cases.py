@@ -82,6 +82,16 @@ CASES = (
         says=(r"get filesperbatch files0 size:12 tensor0size:48 filesperbatch:4 runcount:2$",),
         summary={"runs": 2, **infiles(*(f"bin/img_{k}.bin" for k in range(5)))},
     ),
+    Case(
+        "a group is filled up with its first file",
+        "centred",
+        RUN_1,
+        {f"bin/x{k}.bin": f32(k) for k in (1, 3, 5, 7, 4, 8)},
+        wrote={
+            **{f"out/d/x{k}_0.bin": f32(k - (1 + 3 + 4 + 5) / 4) for k in (1, 3, 4, 5)},
+            **{f"out/d/x{k}_0.bin": f32(k - (7 + 8 + 7 + 7) / 4) for k in (7, 8)},
+        },
+    ),
     Case("a group that is not full at all", "batch4", RUN_1, images(1), wrote=both_outputs(1)),
     Case(
         "numbers are sorted by value",

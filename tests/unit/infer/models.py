@@ -14,6 +14,11 @@ TEXTS = {
     "batch1": f"main (float[1,3] x) => (float[1,3] y) {_PLUS_ONE}",
     "two": "main (float[2,2] a, int32[2,1] b) => (float[2,2] y) "
     "{ c = Cast <to = 1> (b) y = Add (a, c) }",
+    "centred": "main (float[4,1] x) => (float[4,1] y) "
+    "{ m = ReduceMean <axes = [0]> (x) y = Sub (x, m) }",
+    "late": f"main (float[2,N] x) => (float[2,N] y) {_PLUS_ONE}",
+    "pictures": "main (float[1,1,H,W] x, float[1,1,1,1] b) => (float[1,1,H,W] y) "
+    "{ y = Add (x, b) }",
     "turned": "main (float[4,3] x) => (float[3,4] y) { y = Transpose (x) }",
     "scalar": "main (float[2,3] x) => (float y) { y = ReduceSum <keepdims = 0> (x) }",
     "scalar1": "main (float[1,3] x) => (float y) { y = ReduceSum <keepdims = 0> (x) }",

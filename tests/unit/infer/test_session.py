@@ -50,6 +50,7 @@ def test_a_view_is_read_by_its_values(tmp_path: Path) -> None:
     ("model", "mode", "shape"),
     [
         ("dynamic", "dymbatch", (2, 3)),
+        ("late", "dymbatch", (2, 5)),
         ("dynamic", "dymdims", (5, 3)),
         ("dynamic", "dymshape", (7, 3)),
         ("picture", "dymhw", (1, 1, 4, 5)),
@@ -60,6 +61,11 @@ def test_dynamic_modes(model: str, mode: str, shape: tuple[int, ...], tmp_path: 
     (y,) = session(model, tmp_path).infer([ones(*shape)], mode)
     assert y.shape == shape
     assert (y == 2).all()
+
+
+def test_a_picture_beside_an_input_of_fixed_size(tmp_path: Path) -> None:
+    (y,) = session("pictures", tmp_path).infer([ones(1, 1, 4, 5), ones(1, 1, 1, 1)], "dymhw")
+    assert y.shape == (1, 1, 4, 5)
 
 
 def test_a_numpy_number_is_an_array_of_one(tmp_path: Path) -> None:
