@@ -8,8 +8,7 @@ def elsewhere(op_type: str, profile: Profile, opset: int, domain: str = "") -> s
     fitting = [at for at in range(8, 19) if profile.support(op_type, at, domain).verdict]
     if not fitting:
         return f"{profile.name} has no {op_type}"
-    # Of two that are as near the lower one: fewer operators are left behind by ATC there.
-    nearest = min(fitting, key=lambda at: (abs(at - opset), at))
+    nearest = min(fitting, key=lambda at: abs(at - opset))
     return (
         f"{profile.name} has {op_type} at opset {_ranges(fitting)}, not at {opset} of the model; "
         f"convert it with opset{{to={nearest}}}"
