@@ -2,9 +2,9 @@
 
 ONNX: the axes from ``axis`` on are one. ATC: Softmax on axis 1 (also where there are more behind
 it) or on the last is over that axis alone, on another one it is over all that follow, as in ONNX
-(canndev 2022-06: fusion_pass/graph_fusion/softmaxv2_onnx_fusion_pass.cc; the plugin of hicann/ops-nn
-asks for that pass, too). LogSoftmax is always over one axis, by default the last (hicann/ops-nn:
-logsoftmax ONNX plugin). Where no elements lie behind the axis all say the same.
+(canndev 2022-06: fusion_pass/graph_fusion/softmaxv2_onnx_fusion_pass.cc; the plugin of
+hicann/ops-nn asks for that pass, too). LogSoftmax is always over one axis, by default the last
+(hicann/ops-nn: logsoftmax ONNX plugin). Where no elements lie behind the axis all say the same.
 """
 
 from enum import Enum
