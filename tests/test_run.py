@@ -113,7 +113,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(plugin: Path, where: str)
     interrupted = f'{head}    def {where}({signature}"""\n        raise KeyboardInterrupt\n{rest}'
     plugin.write_text(interrupted)
     stopped = start(plugin)
-    assert stopped.code == 130
+    assert (stopped.code, stopped.err) == (130, "interrupted\n")
     plugin.write_text(text)
     resumed = run(plugin)
     assert statuses(resumed)["export"] == "cached"

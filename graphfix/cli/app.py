@@ -33,6 +33,9 @@ from graphfix.errors import GraphfixError
 if TYPE_CHECKING:
     from graphfix.plugins import Plugin
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="graphfix",
     help="ONNX graph surgery that proves it kept the model's meaning.",
@@ -97,9 +100,10 @@ def main(plugins: "Mapping[str, Plugin] | None" = None) -> None:
             print(json.dumps({"error": str(error), "exit_code": error.exit_code}, indent=2))
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer makes this of Ctrl-C, without a word
+            print("interrupted", file=sys.stderr)
+        raise
     except BrokenPipeError:
         # The reader went away (| head); keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -44,9 +44,10 @@ class InputTypes(Rule):
                     name,
                     advice="take plain tensors, one input each",
                 )
-            elif type_ is not None and type_.dtype not in _TAKEN:
+            elif type_ is None or type_.dtype not in _TAKEN:
+                kind = type_.dtype.name.lower() if type_ is not None else "undefined"
                 yield self.finding(
-                    f"has the type {type_.dtype.name.lower()}, which ATC has no name for",
+                    f"has the type {kind}, which ATC has no name for",
                     name,
                     advice="take another type and cast inside",
                 )
