@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from graphfix.metrics.answers import Answers, answers
-from graphfix.metrics.coco import Coco, CocoKind, coco_precision
+from graphfix.metrics.coco import Coco, coco_precision
+from graphfix.metrics.coco_records import CocoKind
 from graphfix.metrics.cosine import Cosine, cosine_similarity
 from graphfix.metrics.decode import best_class, class_map, ctc_greedy
 from graphfix.metrics.error_rate import ErrorRate, error_rates

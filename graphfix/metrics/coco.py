@@ -1,31 +1,24 @@
 """COCO's average precision of boxes, masks and keypoints, as pycocotools computes it."""
 
 import contextlib
-import enum
 import io
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphfix.datasets.files import read_json
 from graphfix.errors import ModelError, UsageError
 from graphfix.library import library
+from graphfix.metrics.coco_records import (
+    CocoKind,
+    Record,
+    Table,
+    is_finite,
+    result_problem,
+    truth_problem,
+)
 from graphfix.metrics.metric import Files, Metric
-from graphfix.metrics.rle import fits
 from graphfix.metrics.score import Figure, Score
-
-
-class CocoKind(enum.Enum):
-    """What is compared."""
-
-    BBOX = "bbox"
-    SEGM = "segm"
-    KEYPOINTS = "keypoints"
-
-
-Record = Mapping[str, Any]
-"""One object of COCO's JSON."""
 
 _SIZES = ("small", "medium", "large")
 _OF_AREAS = (
@@ -36,8 +29,6 @@ _OF_KEYPOINTS = (
     *("AP", "AP50", "AP75", "AP medium", "AP large"),
     *("AR", "AR50", "AR75", "AR medium", "AR large"),
 )
-_KEYPOINT_NUMBERS = 17 * 3
-"""COCO's tolerances are for 17 keypoints of a person, each with x, y and a score."""
 
 
 def coco_precision(
@@ -60,26 +51,25 @@ def coco_precision(
     """
     images = _by_id(annotations, "images")
     categories = _by_id(annotations, "categories")
-    for number, result in enumerate(results):
-        problem = _problem(result, kind, images, categories)
-        if problem:
-            raise UsageError(f"result {number}: {problem}")
-        if not _finite(result[_field(kind)]) or not _finite(result["score"]):
-            raise ModelError(f"result {number} (image {result['image_id']}): a number is NaN")
     truths = _truths(annotations)
-    for number, truth in enumerate(truths if kind is CocoKind.SEGM else ()):
-        mask = truth.get("segmentation")
-        image = images.get(truth.get("image_id"), {})
-        problem = _mask_problem(mask, image) if isinstance(mask, Mapping) else ""
+    for number, truth in enumerate(truths):
+        problem = truth_problem(truth, kind, images)
         if problem:
             raise UsageError(f"annotation {number} of the truth: {problem}")
-    # Copies, because pycocotools writes into what it is given; and it prints.
-    document = {**annotations, "annotations": list(map(dict, truths))}
+    for number, result in enumerate(results):
+        problem = result_problem(result, kind, images, categories)
+        if problem:
+            raise UsageError(f"result {number}: {problem}")
+        if not is_finite(result, kind):
+            raise ModelError(
+                f"result {number} (image {result['image_id']}): a number is NaN or beyond 1e9"
+            )
+    # Copies, because pycocotools writes into what it is given. It takes a match with the id 0 for
+    # none. And it prints.
+    numbered = [{**truth, "id": number} for number, truth in enumerate(truths, 1)]
+    document = {**annotations, "annotations": numbered}
     with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            stats = _stats(document, list(map(dict, results)), kind)
-        except (KeyError, TypeError, IndexError) as error:
-            raise UsageError(f"the truth is not as COCO's JSON has to be: {error!r}") from error
+        stats = _stats(document, list(map(dict, results)), kind)
     names = _OF_KEYPOINTS if kind is CocoKind.KEYPOINTS else _OF_AREAS
     figures = tuple(
         Figure(name, float("nan") if value < 0 else float(value))
@@ -107,7 +97,7 @@ def _coco(module: Any, document: Record) -> Any:
     return made
 
 
-def _by_id(document: Record, key: str) -> Mapping[object, Record]:
+def _by_id(document: Record, key: str) -> Table:
     try:
         found = {item["id"]: item for item in document[key]}
     except (KeyError, TypeError) as error:
@@ -122,69 +112,6 @@ def _truths(document: Record) -> Sequence[Record]:
     if not isinstance(truths, list) or not all(isinstance(item, dict) for item in truths):
         raise UsageError("the truth has no list 'annotations', as COCO's JSON has")
     return truths
-
-
-def _field(kind: CocoKind) -> str:
-    return "segmentation" if kind is CocoKind.SEGM else kind.value
-
-
-def _problem(
-    result: Record,
-    kind: CocoKind,
-    images: Mapping[object, Record],
-    categories: Mapping[object, Record],
-) -> str:
-    """What is wrong with a result, which pycocotools would pass over or trip over."""
-    field = _field(kind)
-    needed = ("image_id", "category_id", "score", field)
-    missing = [key for key in needed if not isinstance(result, Mapping) or key not in result]
-    if missing:
-        return f"has no {missing[0]!r}"
-    if not _is_in(result["image_id"], images):
-        return f"image {result['image_id']!r} is not in the truth"
-    if not _is_in(result["category_id"], categories):
-        return (
-            f"category {result['category_id']!r} is not in the truth; map the classes of the model "
-            "to the ids of the categories"
-        )
-    if not _numbers([result["score"]]):
-        return "'score' is no number"
-    value = result[field]
-    if kind is CocoKind.BBOX and not (_numbers(value) and len(value) == 4):
-        return "'bbox' is not [x, y, width, height]"
-    if kind is CocoKind.KEYPOINTS and not (_numbers(value) and len(value) == _KEYPOINT_NUMBERS):
-        return f"'keypoints' are not {_KEYPOINT_NUMBERS} numbers"
-    if kind is CocoKind.SEGM:
-        if not isinstance(value, Mapping) or not isinstance(value.get("counts"), (str, bytes)):
-            return "'segmentation' is no compressed RLE {'size': …, 'counts': …}"
-        return _mask_problem(value, images[result["image_id"]])
-    return ""
-
-
-def _mask_problem(mask: Record, image: Record) -> str:
-    height, width = image.get("height"), image.get("width")
-    if not isinstance(height, int) or not isinstance(width, int):
-        return "the image has no height and width in the truth"
-    if mask.get("size") not in ([height, width], (height, width)):
-        return f"the mask has size {mask.get('size')}, but the image [{height}, {width}]"
-    if not fits(mask.get("counts"), height * width):
-        return "the runs of the mask are broken, or do not cover the image"
-    return ""
-
-
-def _is_in(key: object, table: Mapping[object, Record]) -> bool:
-    return isinstance(key, (int, str)) and key in table
-
-
-def _numbers(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and all(
-        isinstance(item, (int, float)) and not isinstance(item, bool) for item in value
-    )
-
-
-def _finite(value: object) -> bool:
-    items = value if isinstance(value, (list, tuple)) else [value]
-    return all(not isinstance(item, float) or math.isfinite(item) for item in items)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -14,6 +15,11 @@ from graphfix.errors import UsageError
 
 _NAME = re.compile(r"(?P<stem>.+)_(?P<index>\d+)\.(?:bin|npy|txt)")
 _KINDS = "biuf"
+_UNREADABLE = (
+    *(OSError, ValueError),
+    # What numpy makes of a broken header besides.
+    *(EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError),
+)
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def read_output(path: Path, layout: Layout) -> Array:
     """
     try:
         array = _read(path, layout)
-    except (OSError, ValueError, EOFError) as error:
+    except _UNREADABLE as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
     if array.dtype.kind not in _KINDS:
         raise UsageError(f"{path}: holds {array.dtype}, which are no numbers")

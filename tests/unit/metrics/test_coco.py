@@ -173,7 +173,7 @@ def test_a_wrong_result_is_named(wrong: Document, message: str) -> None:
     "wrong", [{"score": float("nan")}, {"bbox": [1.0, 2.0, float("inf"), 4.0]}]
 )
 def test_nan_is_a_failure_of_the_model(wrong: Document) -> None:
-    with pytest.raises(ModelError, match=r"result 0 \(image 1\): a number is NaN"):
+    with pytest.raises(ModelError, match=r"result 0 \(image 1\): a number is NaN or beyond 1e9"):
         coco_precision([{**result(1, 0.9, BOX), **wrong}], truth((1, BOX)))
 
 
@@ -183,12 +183,49 @@ def test_nan_is_a_failure_of_the_model(wrong: Document) -> None:
         ({"images": []}, "the list 'images' of the truth is empty"),
         ({"categories": None}, "the truth has no list 'categories' with ids"),
         ({"annotations": None}, "the truth has no list 'annotations'"),
-        ({"annotations": [{"id": 1}]}, "the truth is not as COCO's JSON has to be"),
+        ({"images": [{"id": []}]}, "the truth has no list 'images' with ids"),
+        ({"annotations": [{"id": 1}]}, "annotation 0 of the truth: has no 'image_id'"),
     ],
 )
 def test_a_wrong_truth_is_refused(change: Document, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         coco_precision([result(1, 0.9, BOX)], {**truth((1, BOX)), **change})
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        (CocoKind.BBOX, {"image_id": 9}, "image 9 is not in the list of images"),
+        (CocoKind.BBOX, {"image_id": [1]}, "image [1] is not in the list of images"),
+        (CocoKind.BBOX, {"category_id": {}}, "'category_id' is no id"),
+        (CocoKind.BBOX, {"iscrowd": "no"}, "'iscrowd' is neither 0 nor 1"),
+        (CocoKind.BBOX, {"area": float("nan")}, "'area' or 'bbox' is no number"),
+        (CocoKind.BBOX, {"area": None}, "'area' or 'bbox' is no number"),
+        (CocoKind.BBOX, {"bbox": [1, 2, 3, 1e300]}, "'area' or 'bbox' is no number"),
+        (CocoKind.BBOX, {"bbox": 5}, "'bbox' is not [x, y, width, height]"),
+        (CocoKind.SEGM, {"segmentation": [[1, 2, 3, 4]]}, "'segmentation' is neither RLE nor a"),
+        (CocoKind.SEGM, {"segmentation": []}, "'segmentation' is neither RLE nor a list of"),
+        (CocoKind.SEGM, {"segmentation": [[0, 0, 1, 0, 1e300, 1]]}, "'segmentation' is neither"),
+        (CocoKind.KEYPOINTS, {"keypoints": [1.0] * 51}, "'num_keypoints' is missing, or a"),
+        (CocoKind.KEYPOINTS, {"keypoints": [1.0] * 50}, "'keypoints' are not 51 numbers"),
+    ],
+)
+def test_a_wrong_annotation_is_named(kind: CocoKind, change: Document, message: str) -> None:
+    document = truth((1, BOX), (2, BOX))
+    document["annotations"] = [{**item, **change} for item in document["annotations"]]
+    with pytest.raises(UsageError) as error:
+        coco_precision([], document, kind)
+    assert str(error.value).startswith(f"annotation 0 of the truth: {message}")
+
+
+def test_ids_of_annotations_do_not_matter() -> None:
+    """pycocotools takes a match with the id 0 for none, and mixes up equal ids."""
+    document = truth((1, BOX), (2, BOX))
+    for annotation in document["annotations"]:
+        annotation["id"] = 0
+    score = coco_precision([result(1, 0.9, BOX), result(2, 0.9, BOX)], document)
+
+    assert score.figure("AP").value == pytest.approx(1)
 
 
 def test_files(tmp_path: Path) -> None:

@@ -70,6 +70,10 @@ def data(content: bytes) -> Callable[[Path], None]:
     return write
 
 
+def header(text: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
 @pytest.mark.parametrize(
     ("name", "write", "layout", "message"),
     [
@@ -123,6 +127,15 @@ def test_a_file_that_does_not_fit_is_named(
     [
         ("a_0.npy", data(b"")),
         ("a_0.npy", data(b"\x93NUMPY")),
+        ("a_0.npy", data(header("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3}"))),
+        (
+            "a_0.npy",
+            data(header("{'descr': '<f4', 'fortran_order': False, 'shape': (9" + "9" * 30)),
+        ),
+        (
+            "a_0.npy",
+            data(header(f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({2**70},)}}")),
+        ),
         ("a_0.npy", save(np.array([{}], dtype=object))),
         ("a_0.txt", data(b"1 2 three")),
         ("a_0.txt", data(b"\xff\xfe")),
