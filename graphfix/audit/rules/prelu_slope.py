@@ -13,10 +13,11 @@ from graphfix.target import Evidence
 class PReluSlope(NodeRule):
     """The slope of a PRelu is not a list of one number, or of one for each channel.
 
-    The documentation takes no other shape. The kernel of 2022 does take [C, 1, 1] of PyTorch for an
-    input of four dims, so that one is worth a note; others broadcast in ways that it does not
-    foresee. ``prelu-slope`` makes a list of [C, 1, 1]. A list is one for each channel to ATC, but
-    one for each element of the last dim to ONNX: of the same size, they mean different things.
+    The documentation takes no other shape. The kernel of 2022 does take ones, and [C, 1, 1] of
+    PyTorch for an input of four dims, so that these are worth a note; others broadcast in ways that
+    it does not foresee. A list is one for each channel to ATC, but one for each element of the last
+    dim to ONNX: of the same size, they mean different things. ``prelu-slope`` writes a slope that
+    both read alike, or does without PRelu.
     """
 
     id = "GF343"
@@ -33,22 +34,24 @@ class PReluSlope(NodeRule):
         if data is None or slope is None or len(data) < 2 or None in slope:
             return
         channels = data[1]
-        if len(slope) == 1 and slope[0] != 1 and len(data) > 2 and slope[0] == data[-1] == channels:
-            yield self.finding(
-                f"has a slope of {slope[0]} for the last dim, which ATC takes for channels",
-                view.label(node),
-                advice="transpose the input, so that the last dim is the second",
-                severity=Severity.WRONG,
-            )
+        documented = f"ATC documents [1] and [{channels or 'C'}]"
+        if slope == (1,):
             return
-        if len(slope) == 1 and (slope[0] == 1 or channels in (None, slope[0])):
+        if len(slope) == 1 and channels in (None, slope[0]):
+            if len(data) > 2 and slope[0] == data[-1] == channels:
+                yield self.finding(
+                    f"has a slope of {channels} for the last dim, which ATC takes for channels",
+                    view.label(node),
+                    remedy="prelu-slope",
+                    severity=Severity.WRONG,
+                )
             return
-        by_channel = len(slope) == len(data) - 1 and all(size == 1 for size in slope[1:])
-        listed = by_channel and (slope[0] == 1 or channels in (None, slope[0]))
+        ones = all(size == 1 for size in slope)
+        pytorch = len(data) == 4 and len(slope) == 3 and slope[1:] == (1, 1) and not ones
         yield self.finding(
-            f"has a slope of shape {list(slope)}; ATC documents [1] and [{channels or 'C'}]",
+            f"has a slope of shape {list(slope)}; {documented}",
             view.label(node),
-            remedy="prelu-slope" if listed else None,
-            advice="" if listed else "write it as Max, Min, Mul and Add",
-            severity=Severity.INFO if listed else None,
+            remedy=None if pytorch else "prelu-slope",
+            advice="prelu-slope{decompose} does without PRelu, if it fails" if pytorch else "",
+            severity=Severity.INFO if ones or pytorch else None,
         )

@@ -44,13 +44,11 @@ class SoftmaxAxis(NodeRule):
             return
         others = [axis for axis in range(first, rank) if axis != taken]
         if any((shape[axis] or 1) > 1 for axis in others):
-            written = node.op_type != "Hardmax"
             may = "may take" if softmax else "takes"
             yield self.finding(
                 f"takes the dims from {first} on together; ATC {may} dim {taken} alone",
                 view.label(node),
-                remedy="softmax-axis" if written else None,
-                advice="" if written else "flatten these dims with Reshape, and back behind it",
+                remedy="softmax-axis",
                 severity=Severity.INFO if softmax else None,
                 evidence=Evidence.INFERENCE if softmax else None,
             )
