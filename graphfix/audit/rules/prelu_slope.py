@@ -34,7 +34,6 @@ class PReluSlope(NodeRule):
         if data is None or slope is None or len(data) < 2 or None in slope:
             return
         channels = data[1]
-        documented = f"ATC documents [1] and [{channels or 'C'}]"
         if slope == (1,):
             return
         if len(slope) == 1 and channels in (None, slope[0]):
@@ -49,7 +48,7 @@ class PReluSlope(NodeRule):
         ones = all(size == 1 for size in slope)
         pytorch = len(data) == 4 and len(slope) == 3 and slope[1:] == (1, 1) and not ones
         yield self.finding(
-            f"has a slope of shape {list(slope)}; {documented}",
+            f"has a slope of shape {list(slope)}; ATC documents [1] and [{channels or 'C'}]",
             view.label(node),
             remedy=None if pytorch else "prelu-slope",
             advice="prelu-slope{decompose} does without PRelu, if it fails" if pytorch else "",
