@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from graphfix.rewrite import Rewriter, constant_array, node_label
-from graphfix.rewrite.symbolic import Number, Poly, Size, names
+from graphfix.rewrite.symbolic import Number, Poly, Size, floor_division, names
 from graphfix.rewrite.symbolic.shapes import BROADCASTING
 from graphfix_passes._regroup import regroup
 from graphfix_passes._resize import read, with_scales, with_sizes
@@ -67,19 +67,24 @@ class Thaw:
         array = None if known is None else known.constant
         return None if array is None else [int(item) for item in array.flat]
 
-    def vector(self, sizes: Sequence[Size]) -> ir.Value:
-        """A tensor that holds the sizes when the model runs."""
+    def vector(self, sizes: Sequence[Size], near: Iterable[ir.Value | None]) -> ir.Value:
+        """A tensor that holds the sizes when the model runs, computed from one that has them.
+
+        ``near`` are tensors to ask before the inputs of the model.
+        """
         if all(isinstance(size, int) for size in sizes):
             return self.rw.const(np.array(sizes, np.int64))
-        for source in self.rw.model.graph.inputs:
+        for source in (*filter(None, near), *self.rw.model.graph.inputs):
             chain = size_chain(source, sizes, self.rw.facts)
             if chain is not None:
                 return chain.build(self.rw)
         text = ", ".join(map(str, sizes))
-        raise Stuck(f"[{text}] cannot be computed from the sizes of one input")
+        raise Stuck(f"[{text}] cannot be computed from the sizes of one tensor")
 
-    def fitted(self, value: ir.Value, wanted: Mapping[int, Size], *, stretch: bool) -> ir.Value:
-        """``value``, which has numbers along these axes, with these sizes there.
+    def fitted(
+        self, node: ir.Node, value: ir.Value, wanted: Mapping[int, Size], *, stretch: bool
+    ) -> ir.Value:
+        """``value``, an input of ``node`` that has numbers along these axes, with these sizes.
 
         Without ``stretch`` a 1 will do, because the reader stretches it.
         """
@@ -89,14 +94,14 @@ class Thaw:
         for axis, size in wanted.items():
             row = value if dims[axis] == 1 else self._row(value, axis)
             if row is None:
-                value = self._cut(value, axis, size)
+                value = self._cut(node, value, axis, size)
             else:
                 value, shape[axis] = row, size
         if stretch and any(size != 1 for size in shape):
-            return self.rw.op("Expand", value, self.vector(shape))
+            return self.rw.op("Expand", value, self.vector(shape, node.inputs))
         return value
 
-    def _cut(self, value: ir.Value, axis: int, size: Size) -> ir.Value:
+    def _cut(self, node: ir.Node, value: ir.Value, axis: int, size: Size) -> ir.Value:
         """The first rows of a table."""
         rows = (self.dims(value) or ())[axis]
         if self.original(size) != rows:
@@ -105,7 +110,17 @@ class Thaw:
             raise Stuck(f"{value.name} is made for {rows} along axis {axis}, not for {size}")
         self.rw.note(f"only up to {rows}, as {value.name} is no longer")
         start, along = (self.rw.const([k]) for k in (0, axis))
-        return self.rw.op("Slice", value, start, self.vector([size]), along)
+        return self.rw.op("Slice", value, start, self.vector([size], node.inputs), along)
+
+    def other_meaning(self, number: int, size: Size, axis: int) -> str:
+        """A dim of an input that was ``number`` as well, at the same place; empty when none."""
+        for value in self.rw.model.graph.inputs:
+            dims = self.dims(value) or ()
+            if axis >= len(dims) or not self.changes([dims[axis]]):
+                continue
+            if self.original(dims[axis]) == number and dims[axis] != size:
+                return f"{dims[axis]} as in {value.name}"
+        return ""
 
     def _row(self, value: ir.Value, axis: int) -> ir.Value | None:
         """One row of a tensor that has equal rows along ``axis``."""
@@ -175,7 +190,7 @@ def _reshape(thaw: Thaw, node: ir.Node) -> Repaired | None:
         shape = [-1 if isinstance(size, Poly) else size for size in shape]
     elif any(isinstance(size, Poly) for size in shape):
         shape = list(sizes)
-    result = thaw.rw.op("Reshape", data, thaw.vector(shape))
+    result = thaw.rw.op("Reshape", data, thaw.vector(shape, [data]))
     thaw.rw.note(f"sizes {wanted} are [{', '.join(map(str, sizes))}]")
     return {node.outputs[0]: result}
 
@@ -223,7 +238,7 @@ def _broadcast(thaw: Thaw, node: ir.Node) -> Repaired | None:
             if dims
             else {}
         )
-        fitted.append(thaw.fitted(value, frozen, stretch=False) if frozen else value)
+        fitted.append(thaw.fitted(node, value, frozen, stretch=False) if frozen else value)
     return {node.outputs[0]: thaw.rw.copy(node, *fitted)} if fitted != inputs else None
 
 
@@ -243,7 +258,7 @@ def _concat(thaw: Thaw, node: ir.Node) -> Repaired | None:
     fitted = []
     for value, dims in zip(inputs, shapes, strict=True):
         frozen = {axis: size for axis, size in free.items() if isinstance(dims[axis], int)}
-        fitted.append(thaw.fitted(value, frozen, stretch=True) if frozen else value)
+        fitted.append(thaw.fitted(node, value, frozen, stretch=True) if frozen else value)
     return {node.outputs[0]: thaw.rw.copy(node, *fitted)} if fitted != inputs else None
 
 
@@ -265,7 +280,7 @@ def _recurrent(thaw: Thaw, node: ir.Node) -> Repaired | None:
         if _is_zero(thaw, state):
             inputs[port] = None
         elif thaw.changes([dims[1]]):
-            inputs[port] = thaw.fitted(state, {1: dims[1]}, stretch=True)
+            inputs[port] = thaw.fitted(node, state, {1: dims[1]}, stretch=True)
     if inputs == list(node.inputs):
         return None
     new = thaw.rw.ops(
@@ -319,11 +334,18 @@ def _resize(thaw: Thaw, node: ir.Node) -> Repaired | None:
     if resizing.policy != "stretch":
         raise Stuck("its sizes are a frame to fit in (keep_aspect_ratio_policy)")
     exact = [Fraction(s, thaw.original(dim)) for s, dim in zip(sizes, dims, strict=True)]
-    if any(
-        thaw.changes([d]) and 1 not in x.as_integer_ratio()
-        for d, x in zip(dims, exact, strict=True)
-    ):
-        raise Stuck(f"its sizes {sizes} are no whole multiple, or part, of those of its input")
+    for axis, (dim, factor) in enumerate(zip(dims, exact, strict=True)):
+        if not thaw.changes([dim]):
+            continue
+        if 1 not in factor.as_integer_ratio():
+            raise Stuck(f"its sizes {sizes} are no whole multiple, or part, of those of its input")
+        place = axis if resizing.axes is None else resizing.axes[axis]
+        other = thaw.other_meaning(sizes[axis], floor_division(factor * dim, 1), place)
+        if other:
+            raise Stuck(
+                f"its size {sizes[axis]} may mean {factor} times {dim}, or {other}; a name such as "
+                "'32*h' in shape= can make both the same"
+            )
     scales = np.array([float(x) for x in exact], np.float32)
     if all(Fraction(float(scale)) >= x for x, scale in zip(exact, scales, strict=True)):
         thaw.rw.note(f"sizes {sizes} are scales {scales.tolist()}")
@@ -332,7 +354,7 @@ def _resize(thaw: Thaw, node: ir.Node) -> Repaired | None:
     if any(thaw.changes([dim]) and x != 1 for dim, x in zip(dims, exact, strict=True)):
         raise Stuck(f"its sizes {sizes} are neither scales nor sizes of its input")
     thaw.rw.note(f"sizes {sizes} are [{', '.join(map(str, now))}]")
-    return {node.outputs[0]: with_sizes(resizing, thaw.vector(now), thaw.rw)}
+    return {node.outputs[0]: with_sizes(resizing, thaw.vector(now, [resizing.data]), thaw.rw)}
 
 
 def _matmul(thaw: Thaw, node: ir.Node) -> Repaired | None:

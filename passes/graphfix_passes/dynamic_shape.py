@@ -9,7 +9,18 @@ from graphfix.contract import Exact, Interface
 from graphfix.errors import PassError
 from graphfix.model import infer_shapes
 from graphfix.rewrite import Pass, PassContext, PassResult, Rewrite, Rewriter, scopes
-from graphfix.rewrite.symbolic import Facts, Number, Poly, Size, evaluate, names, substitute
+from graphfix.rewrite.symbolic import (
+    Facts,
+    Number,
+    Poly,
+    Size,
+    affine_in,
+    evaluate,
+    names,
+    parse_size,
+    substitute,
+    symbol,
+)
 from graphfix.spec import Shape, parse_shape
 from graphfix_passes._thaw import Stuck, Thaw, stuck_message
 
@@ -37,11 +48,13 @@ class DynamicShape(Pass):
            row that is stretched. A constant table with a row for every step, such as baked
            positions or a causal mask, is cut to the steps there are, and the report says how many
            there may be.
+
     Leaves alone
         Nodes that hold no such number. From one number to another a dim gets in two passes, by a
-        name. It is an error, and every node is named, when a number may
-        mean several things (export with sizes above 1, all different, if so), when weights fix a
-        size, or when sizes are no fixed multiple of those of the input.
+        name. It is an error, and every node is named, when a number may mean several things
+        (export with other sizes if so, above 1 and all different), when weights fix a size, or
+        when sizes of a Resize are no fixed multiple of those of its input. "32*h" says that a size
+        is a multiple, so that going down and up again ends at the same size.
 
     Numerics
         At the sizes of the export nothing changes. Other sizes cannot be compared with a model that
@@ -53,7 +66,7 @@ class DynamicShape(Pass):
     example = "dynamic-shape{shape='x:batch,3,h,w'}"
 
     shape: tuple[str, ...] = ()
-    """Dims of inputs as "x:batch,3,640,?": sizes, names of dims, and ? for one that stays."""
+    """Dims of inputs as "x:batch,3,640,?": sizes, names or "32*h", and ? for one that stays."""
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """Change ``model`` in place.
@@ -141,9 +154,10 @@ class _Change:
                 f"shape={text}: dim {axis} is {before}; give it a name and then its size, as two "
                 "passes, so that each can be compared with the model before it"
             )
-        if self.freed.setdefault(dim, before) != before:
+        name, size = _solved(dim, before, axis, text)
+        if self.freed.setdefault(name, size) != size:
             raise PassError(
-                f"shape={text}: dim {dim!r} is {self.freed[dim]} at one place and {before} at "
+                f"shape={text}: dim {name!r} is {self.freed[name]} at one place and {size} at "
                 "another; give them two names"
             )
         return dim
@@ -182,6 +196,18 @@ class _Change:
             if dims is not None:
                 said = [_said(substitute(dim, self.fixed), known) for dim in dims]
                 value.shape = ir.Shape(said)
+
+
+def _solved(dim: str, before: int, axis: int, text: str) -> tuple[str, int]:
+    """The name in a dim such as "h" or "32*h", and its size at export."""
+    size = parse_size(dim, {dim})
+    found = sorted(names(size))
+    unit = affine_in(size, symbol(found[0], int(found[0] == dim)))
+    if len(found) > 1 or unit is None or unit[0] < 1:
+        raise PassError(f"shape={text}: {dim!r} is no name, and no multiple of a single one")
+    if (before - unit[1]) % unit[0] or before <= unit[1]:
+        raise PassError(f"shape={text}: dim {axis} is {before}, which {dim} cannot be")
+    return found[0], (before - unit[1]) // unit[0]
 
 
 def _thawed(model: ir.Model, change: _Change, context: PassContext) -> list[Rewrite]:

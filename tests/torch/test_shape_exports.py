@@ -21,6 +21,7 @@ from graphfix.model import from_bytes
 from graphfix.rewrite import PassContext, constant_tensor
 from graphfix.rewrite.base import Pass
 from graphfix.runners.onnxruntime import Session
+from graphfix_passes.dynamic_shape import DynamicShape
 from graphfix_passes.fold_shapes import FoldShapes
 from graphfix_passes.resize_canonical import ResizeCanonical
 from graphfix_passes.resize_scales import ResizeScales
@@ -182,3 +183,84 @@ def test_shapes_of_reshapes_become_constants(exporter: str, opset: int, tmp_path
     assert counts(after)["Shape"] <= 1, "the zeros in front have as many rows as the batch"
     for was, now in zip(before, numbers(after, 4, sizes), strict=True):
         assert np.array_equal(was, now)
+
+
+class Encoder(nn.Module):
+    """Patches, a class token, positions, attention by torch's own layer, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 8, 4, 4)
+        self.token = nn.Parameter(torch.randn(1, 1, 8))
+        self.positions = nn.Parameter(torch.randn(1, 5, 8))
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.patch(x).flatten(2).transpose(1, 2)
+        token = self.token.expand(x.shape[0], -1, -1)
+        tokens = torch.cat((token, tokens), 1) + self.positions
+        return self.head(self.layer(tokens)[:, 0])
+
+
+class Tagger(nn.Module):
+    """An LSTM with zeros to start from, and a linear layer on what was flattened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(8, 6, 2, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(12, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features, _ = self.lstm(x)
+        flat = features.reshape(-1, 12)
+        return self.head(flat).view(x.shape[0], x.shape[1], 5)
+
+
+class Segmenter(nn.Module):
+    """Down, up again by sizes, and global pooling back to the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        small = self.conv(x)
+        pooled = F.adaptive_avg_pool2d(small, 1).expand(-1, -1, small.shape[2], small.shape[3])
+        both = torch.cat((small, pooled), 1)
+        return F.interpolate(both, size=x.shape[2:], mode="bilinear", align_corners=False)
+
+
+THAWED: tuple[tuple[type[nn.Module], tuple[int, ...], str, tuple[tuple[int, ...], ...]], ...] = (
+    (Encoder, (2, 3, 8, 8), "x:batch,?,?,?", ((2, 3, 8, 8), (1, 3, 8, 8), (5, 3, 8, 8))),
+    (Tagger, (2, 3, 8), "x:batch,steps,?", ((2, 3, 8), (1, 3, 8), (4, 7, 8))),
+    (Segmenter, (1, 3, 16, 24), "x:n,?,2*h,2*w", ((1, 3, 16, 24), (2, 3, 32, 8), (1, 3, 8, 64))),
+)
+
+
+@pytest.mark.parametrize(("exporter", "opset"), EXPORTS[3:])
+@pytest.mark.parametrize(("network", "size", "shape", "sizes"), THAWED)
+def test_a_static_export_takes_other_sizes(
+    network: type[nn.Module],
+    size: tuple[int, ...],
+    shape: str,
+    sizes: Sequence[tuple[int, ...]],
+    exporter: str,
+    opset: int,
+) -> None:
+    torch.manual_seed(0)
+    module = network().eval()
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module, (torch.randn(size),), file, opset_version=opset, dynamo=exporter == "dynamo",
+            verbose=False, input_names=["x"], output_names=["y"],
+        )  # fmt: skip
+    frozen = run(from_bytes(file.getvalue()), FoldShapes())
+    thawed = run(frozen, DynamicShape(shape=(shape,)))
+    for each in sizes:
+        x = torch.randn(each)
+        found = np.asarray(Session(thawed).run({"x": x.numpy()})["y"])
+        with torch.no_grad():
+            np.testing.assert_allclose(found, module(x).numpy(), rtol=1e-4, atol=1e-5)

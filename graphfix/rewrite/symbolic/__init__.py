@@ -12,8 +12,10 @@ from graphfix.rewrite.symbolic.size import (
     evaluate,
     floor_division,
     names,
+    parse_size,
     quotient,
     substitute,
+    symbol,
     total,
 )
 from graphfix.rewrite.symbolic.vector import Known
@@ -31,7 +33,9 @@ __all__ = [
     "evaluate",
     "floor_division",
     "names",
+    "parse_size",
     "quotient",
     "substitute",
+    "symbol",
     "total",
 ]
