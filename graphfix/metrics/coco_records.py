@@ -113,10 +113,10 @@ def _outline_problem(outline: object, image: Record) -> str:
         if (
             not _are_numbers(polygon)
             or not _are_finite(polygon)
-            or len(polygon) < 4
+            or len(polygon) < 6
             or len(polygon) % 2
         ):
-            return "'segmentation' is neither RLE nor a list of polygons [x, y, x, y …]"
+            return "'segmentation' is neither RLE nor a list of polygons [x, y, x, y, x, y …]"
     return ""
 
 

@@ -203,7 +203,7 @@ def test_a_wrong_truth_is_refused(change: Document, message: str) -> None:
         (CocoKind.BBOX, {"area": None}, "'area' or 'bbox' is no number"),
         (CocoKind.BBOX, {"bbox": [1, 2, 3, 1e300]}, "'area' or 'bbox' is no number"),
         (CocoKind.BBOX, {"bbox": 5}, "'bbox' is not [x, y, width, height]"),
-        (CocoKind.SEGM, {"segmentation": [[1, 2, 3, 4, 5]]}, "'segmentation' is neither RLE nor a"),
+        (CocoKind.SEGM, {"segmentation": [[1, 2, 3, 4]]}, "'segmentation' is neither RLE nor a"),
         (CocoKind.SEGM, {"segmentation": []}, "'segmentation' is neither RLE nor a list of"),
         (CocoKind.SEGM, {"segmentation": [[0, 0, 1, 0, 1e300, 1]]}, "'segmentation' is neither"),
         (CocoKind.KEYPOINTS, {"keypoints": [1.0] * 51}, "'num_keypoints' is missing, or a"),
