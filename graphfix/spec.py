@@ -80,11 +80,11 @@ def bindings(
 ) -> tuple[Binding, ...]:
     """Choose sizes so that every symbolic dim takes at least two, wherever ``runs`` allows it.
 
-    A dim name has one size everywhere; a name such as ``32*h`` is computed from ``h`` where that is
-    possible. ``shapes`` pins whole inputs: the k-th shape of each input makes the k-th binding (the
-    last one is repeated). ``dims`` gives the sizes to try for a name, and nothing else is tried for
-    it. A size is plausible for the place of its dim: batch 1 and 4, pictures of multiples of 32 and
-    of odd sizes.
+    A dim name has one size everywhere; a name such as ``32*h`` is computed from ``h``, which gets a
+    size if no input has it. ``shapes`` pins whole inputs: the k-th shape of each input makes the
+    k-th binding (the last one is repeated). ``dims`` gives the sizes to try for a name, and nothing
+    else is tried for it. A size is plausible for the place of its dim: batch 1 and 4, pictures of
+    multiples of 32 and of odd sizes.
     Sizes at which ``runs`` is false are replaced by others, and by none when none works.
 
     Raises:
@@ -112,7 +112,7 @@ def _sizes(
 ) -> list[Binding]:
     choices = {
         name: tuple(dims[name]) if name in dims else tuple(sizes)
-        for name, sizes in _choices(specs).items()
+        for name, sizes in _choices(specs, dims).items()
     }
     tried: dict[tuple[int, ...], bool] = {}
 
@@ -233,21 +233,53 @@ def _substitute(spec: InputSpec, fixed: Mapping[str, int]) -> InputSpec:
 
 def _require_known(dims: Mapping[str, Sequence[int]], specs: Sequence[InputSpec]) -> None:
     known = {d for spec in specs for d in spec.shape or () if isinstance(d, str)}
+    known |= {unit for dim in known if (unit := _unit(dim)) is not None}
     for name in dims:
         if name not in known:
             choices = ", ".join(sorted(known)) or "none"
             raise UsageError(f"no input has a dim {name!r}; symbolic dims: {choices}")
 
 
-def _choices(specs: Sequence[InputSpec]) -> dict[str, tuple[int, ...]]:
+def _choices(
+    specs: Sequence[InputSpec], given: Mapping[str, Sequence[int]]
+) -> dict[str, tuple[int, ...]]:
     """Sizes to try for every dim name, in order of preference."""
     found: dict[str, tuple[int, ...]] = {}
     names = {d for spec in specs for d in spec.shape or () if isinstance(d, str)}
     for spec in specs:
         for axis, dim in enumerate(spec.shape or ()):
-            if isinstance(dim, str) and dim not in found and not _computable(dim, names):
-                found[dim] = _plausible(dim, axis, len(spec.shape or ()))
+            if not isinstance(dim, str) or dim in found or _computable(dim, names):
+                continue
+            sizes = _plausible(dim, axis, len(spec.shape or ()))
+            unit = None if dim in given else _unit(dim)
+            if unit is None:
+                found[dim] = sizes
+            elif unit not in found:
+                found[unit] = _units(dim, unit, sizes)
     return found
+
+
+def _unit(dim: str) -> str | None:
+    """The one name in an expression such as ``32*h`` or ``2*s - 1``, and ``None`` for a name."""
+    if not _is_expression(dim):
+        return None
+    tree = list(ast.walk(ast.parse(dim, mode="eval")))
+    used = {node.id for node in tree if isinstance(node, ast.Name)}
+    by_names = any(
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Sub)
+        and not isinstance(node.right, ast.Constant)
+        for node in tree
+    )  # such as batch-size, which is a name
+    return used.pop() if len(used) == 1 and not by_names else None
+
+
+def _units(dim: str, unit: str, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Sizes for the name that make the whole dim plausible, or nearly so."""
+    expression = ast.parse(dim, mode="eval").body
+    values = {k: _evaluate(expression, {unit: k}) for k in range(1, max(sizes) + 1)}
+    nearest = (min(values, key=lambda k: abs(values[k] - size)) for size in sizes)
+    return tuple(dict.fromkeys(nearest))
 
 
 def _plausible(name: str, axis: int, rank: int) -> tuple[int, ...]:

@@ -152,3 +152,20 @@ def test_shapes_and_dims_that_do_not_fit(
     with pytest.raises(UsageError) as error:
         bindings(specs, shapes=shapes, dims=sizes)
     assert str(error.value) == message
+
+
+def test_a_multiple_of_a_name_gets_multiples() -> None:
+    specs = [
+        InputSpec("x", "float32", ("n", 3, "32*h", "4*w + 2")),
+        InputSpec("m", "float32", ("n", "8*h", "batch-size")),
+    ]
+    for binding in bindings(specs):
+        n, _, height, width = binding.shapes["x"]
+        assert set(binding.dims) == {"n", "h", "w", "batch-size"}
+        assert (height % 32, width % 4) == (0, 2)
+        assert binding.shapes["m"] == (n, height // 4, binding.dims["batch-size"])
+    for place in ((0, 2, 3), (1,)):
+        shapes = [binding.shapes["x" if len(place) > 1 else "m"] for binding in bindings(specs)]
+        assert all(len({shape[axis] for shape in shapes}) > 1 for axis in place)
+    (pinned,) = bindings(specs[:1], dims={"n": [1], "h": [3], "4*w + 2": [7]})
+    assert pinned.shapes["x"] == (1, 3, 96, 7)
