@@ -43,8 +43,10 @@ class Fp16Constants(Rule):
             for value in graph.initializers.values():
                 yield from self._look(value, value.const_value, view)
         for node in view.of("Constant"):
-            if "value" in node.attributes and not node.attributes["value"].is_ref():
-                yield from self._look(node.outputs[0], node.attributes["value"].value, view)
+            attribute = node.attributes.get("value")
+            if attribute is not None and not attribute.is_ref():
+                for value in node.outputs:
+                    yield from self._look(value, attribute.value, view)
 
     def _look(self, value: ir.Value, tensor: object, view: View) -> Iterator[Finding]:
         if not isinstance(tensor, ir.TensorProtocol):

@@ -39,7 +39,8 @@ class Fp16Epsilon(Rule):
             if isinstance(value, float) and value > 0 and _vanishes(value):
                 yield self._finding(value, view.label(node))
         for node in view.of("Add"):
-            if not any(use.node.op_type in _AFTER for use in node.outputs[0].uses()):
+            uses = (use for value in node.outputs for use in value.uses())
+            if not any(use.node.op_type in _AFTER for use in uses):
                 continue
             for given in node.inputs:
                 constant = view.constant(given)

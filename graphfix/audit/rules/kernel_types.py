@@ -32,7 +32,7 @@ class KernelTypes(Rule):
     title = "int64 or double on the AI Core"
     severity = Severity.SLOW
     citation = "canndev 2022-06-30: tbe/op_info_cfg/ai_core"
-    covers = ("G2", "Where/1")
+    covers = ("G2",)
 
     def applies(self, profile: Profile) -> bool:
         """The table lists types for the 310P alone."""

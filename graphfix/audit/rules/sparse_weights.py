@@ -40,7 +40,7 @@ class SparseWeights(Rule):
                         advice="store it as float16",
                     )
         for node in view.of("Constant"):
-            dtype = node.outputs[0].dtype
+            dtype = node.outputs[0].dtype if node.outputs else None
             if dtype is not None and dtype.name.startswith("FLOAT8"):
                 yield self.finding(
                     f"is of {dtype.name.lower()}, which constants cannot be",

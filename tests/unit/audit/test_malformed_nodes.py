@@ -57,17 +57,18 @@ def malformed(kind: str, opset: int) -> ir.Model:
         graph.inputs.append(ir.Value(name=f"x{index}", shape=shape, type=float_))
     data.extend(graph.inputs)
     attributes = [VALUES[kind](name) for name in ATTRIBUTES]
-    for op_type in sorted({op_type for rule in RULES for op_type in rule.op_types}):
+    for op_type in sorted(OPERATORS):
         for first in data:
             for rest in others:
                 node = ir.Node("", op_type, [first, *[rest] * 7], attributes, num_outputs=1)
                 graph.append(node)
         graph.append(ir.Node("", op_type, [], num_outputs=1))
+        graph.append(ir.Node("", op_type, [], num_outputs=0))
     return ir.Model(graph, ir_version=8)
 
 
-RULES = [rule for rule in builtin_rules().values() if isinstance(rule, NodeRule)]
-
+RULES = list(builtin_rules().values())
+OPERATORS = {op for rule in RULES if isinstance(rule, NodeRule) for op in rule.op_types}
 
 TARGETS = ((9, "6.0"), (10, "8.5"), (11, "8.0"), (13, "8.5"), (18, "9.1"), (20, "development"))
 
