@@ -9,8 +9,8 @@ import onnx_ir as ir
 
 from graphfix.contract import Contract, InRange
 from graphfix.model import infer_shapes
+from graphfix.rewrite.bounds import ANY, Interval, derive, limits
 from graphfix.rewrite.records import PassResult
-from graphfix.verify.bounds import ANY, Interval, derive, limits
 from graphfix.verify.evaluate import evaluate
 from graphfix.verify.feeds import FeedSet
 from graphfix.verify.tolerance import base

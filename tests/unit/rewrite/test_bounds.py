@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphfix.model import from_text, infer_shapes
+from graphfix.rewrite.bounds import Interval, derive, limits
 from graphfix.runners.onnxruntime import Session
-from graphfix.verify.bounds import Interval, derive, limits
 
 
 def bounds(body: str, inputs: str = "float[2,3,32,48] x") -> dict[str, Interval]:

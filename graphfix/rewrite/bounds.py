@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.rewrite import constant_tensor
+from graphfix.rewrite.constants import constant_tensor
 
 LARGEST_CONSTANT: Final = 1 << 16
 """Elements of a constant that are looked at; larger ones are weights."""
