@@ -10,7 +10,6 @@ PLUGIN = Plugin(
         "constants": "graphfix_passes.constants:Constants",
         "conv-attrs": "graphfix_passes.conv_attrs:ConvAttrs",
         "cse": "graphfix_passes.cse:Cse",
-        "deform-conv": "graphfix_passes.deform_conv:DeformConv",
         "dynamic-shape": "graphfix_passes.dynamic_shape:DynamicShape",
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
