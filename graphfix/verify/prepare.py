@@ -45,8 +45,11 @@ def prepare(
     data: Path | None = None,
     adapter: Adapter | None = None,
     seed: int = 0,
+    runs_as: ir.Model | None = None,
 ) -> Prepared:
     """Choose feeds, run ``model`` on them, and look at what its outputs are worth.
+
+    ``runs_as`` is run in the place of a ``model`` that no runtime takes.
 
     Raises:
         UsageError: ``shapes``, ``dims`` or ``data`` do not fit the model.
@@ -59,7 +62,7 @@ def prepare(
     if blocked and not samples:
         return Prepared(blocked=blocked)
     try:
-        runner = _Runner(model)
+        runner = _Runner(runs_as or model)
     except NotRunnable as error:
         return Prepared(blocked=f"onnxruntime cannot load the model: {one_line(error)}")
     if samples:

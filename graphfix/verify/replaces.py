@@ -115,7 +115,10 @@ def _inputs(model: ir.Model) -> set[str | None]:
 
 
 def _cut(model: ir.Model, arrays: Mapping[str, Any]) -> ir.Model:
-    """Turn values into graph inputs of the same name; what made them stays, unread."""
+    """Turn values into graph inputs of the same name; the nodes that made them go.
+
+    What these nodes alone read stays, unread: no runtime need know a stand-in.
+    """
     made = {out.name: out for node in model.graph for out in node.outputs}
     for name, array in arrays.items():
         old = made[name]
@@ -127,4 +130,9 @@ def _cut(model: ir.Model, arrays: Mapping[str, Any]) -> ir.Model:
         for k in reversed(shown):
             del model.graph.outputs[k]
         model.graph.inputs.append(new)
+        maker = old.producer()
+        if maker is not None and not any(
+            out.uses() or out.is_graph_output() for out in maker.outputs
+        ):
+            model.graph.remove(maker, safe=True)
     return model

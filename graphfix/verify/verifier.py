@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from graphfix.adapter import Adapter
+from graphfix.contract import Replaces
 from graphfix.rewrite.records import PassResult
 from graphfix.spec import InputSpec, parse_shapes
 from graphfix.verify.blame import Again, blamed
@@ -73,7 +74,15 @@ class Verifier:
         Raises:
             UsageError: ``data``, ``shapes`` or ``dims`` do not fit the model.
         """
-        self._prepared = prepare(
+        self._prepared = self._prepare(original)
+        self._settings = replace(self._settings, dims=dict(self._prepared.dims))
+        self._state = _first_state(original, self._prepared)
+        self._previous = (self._prepared, self._state)
+        self._failing = next(iter(self._prepared.feeds), None)
+        self._checked = None
+
+    def _prepare(self, original: ir.Model, runs_as: ir.Model | None = None) -> Prepared:
+        return prepare(
             original,
             specs=self._specs,
             shapes=self._shapes,
@@ -81,12 +90,8 @@ class Verifier:
             data=self._data,
             adapter=self._adapter,
             seed=self._settings.seed,
+            runs_as=runs_as,
         )
-        self._settings = replace(self._settings, dims=dict(self._prepared.dims))
-        self._state = _first_state(original, self._prepared)
-        self._previous = (self._prepared, self._state)
-        self._failing = next(iter(self._prepared.feeds), None)
-        self._checked = None
 
     def check(
         self,
@@ -109,7 +114,11 @@ class Verifier:
         self._previous = (self._prepared, self._state)
         self._failing = next(iter(self._state.feeds), None)
         self._checked = None
+        if self._prepared.blocked and isinstance(result.contract, Replaces):
+            self._start_at(result.model, before())
         if self._prepared.blocked:
+            reason = f"a pass before the replacement is not verified: {self._prepared.blocked}"
+            self._state = replace(self._state, gaps=(reason,))
             return self._blocked(started, result.contract.label)
         state = self._state
         if state.segment.source is None:
@@ -120,6 +129,7 @@ class Verifier:
         if answer.status is Status.FAILED:
             self._failing = outcome.failing or self._failing
             answer = blamed(answer, result, again, partial(self._holds, state, before, again))
+            self._prepared, self._state = self._previous
         else:
             self._state = outcome.state
             if not outcome.state.pending:
@@ -134,6 +144,30 @@ class Verifier:
             bindings=bindings,
             feeds=tuple(feed.label for feed in feeds),
             seconds=time.perf_counter() - started,
+        )
+
+    def _start_at(self, model: ir.Model, before: ir.Model) -> None:
+        """Start with ``model``, which replaces nodes of ``before`` that no runtime knows.
+
+        The replacements have their references, everything around them the model before, cut there;
+        nothing else of that can be run.
+        """
+        prepared = self._prepare(before, runs_as=model)
+        if prepared.blocked:
+            return
+        remark = f"the whole is compared from the replacement on: {self._prepared.blocked}"
+        self._prepared = replace(prepared, remarks=(*prepared.remarks, remark))
+        self._settings = replace(self._settings, dims=dict(prepared.dims))
+        narrow = arithmetic(before)
+        segment = Segment(None, prepared.feeds, {}, {}, narrow)
+        self._state = State(
+            prepared.feeds,
+            model_outputs(before),
+            {},
+            narrow,
+            segment=segment,
+            gaps=self._state.gaps,
+            random=prepared.random,
         )
 
     def settled(self) -> Mapping[int, Verification]:

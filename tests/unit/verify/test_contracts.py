@@ -221,6 +221,52 @@ def test_replacement_at_a_graph_output() -> None:
     assert statuses(drive(before, (after, contract))) == [PASSED, PASSED]
 
 
+FOREIGN = STAND_IN.replace("Add (g, g)", "far.Square (g)").replace('"" : 17', '"" : 17, "far" : 1')
+"""``p`` is made by an operator that onnxruntime does not have."""
+
+
+def test_replacement_of_what_no_runtime_knows() -> None:
+    run = drive(FOREIGN, (TRUE, REPLACES), (TRUE, Exact()))
+
+    assert statuses(run) == [PASSED, PASSED, PASSED]
+    assert {c.output for c in run.first.comparisons} == {"p", "g", "y"}
+    assert "the whole is compared from the replacement on: onnxruntime cannot" in run.final.reason
+
+
+@pytest.mark.parametrize(
+    ("right", "fault", "output"),
+    [("Neg (p)", "Abs (p)", "y"), ("Identity (x)", "Neg (x)", "g"), ("Mul (g", "Sub (g", "p")],
+)
+def test_replacement_of_what_no_runtime_knows_that_is_wrong(
+    right: str, fault: str, output: str
+) -> None:
+    run = drive(FOREIGN, (TRUE.replace(right, fault), REPLACES))
+
+    assert statuses(run) == [FAILED, NOT_VERIFIED]
+    assert f"output {output!r}" in run.first.reason
+    assert run.failing[0] is not None
+
+
+def test_pass_after_a_replacement_of_what_no_runtime_knows() -> None:
+    wrong = TRUE.replace("y = Neg (p)", "y = Abs (p)")
+
+    assert statuses(drive(FOREIGN, (TRUE, REPLACES), wrong)) == [PASSED, FAILED, FAILED]
+
+
+def test_what_stays_unknown_after_a_replacement() -> None:
+    before = FOREIGN.replace("y = Neg (p)", "y = far.Other (p)")
+    after = before.replace("far.Square (g)", "Mul (g, g)")
+
+    assert statuses(drive(before, (after, REPLACES))) == [NOT_VERIFIED, NOT_VERIFIED]
+
+
+def test_pass_before_a_replacement_of_what_no_runtime_knows() -> None:
+    run = drive(FOREIGN, FOREIGN, (TRUE, REPLACES))
+
+    assert statuses(run) == [NOT_VERIFIED, PASSED, NOT_VERIFIED]
+    assert run.final.reason.startswith("a pass before the replacement is not verified: onnxr")
+
+
 def test_two_replacements_in_a_row() -> None:
     before = model("p = Add (x, x)\n q = Neg (p)\n r = Add (q, q)\n y = Abs (r)")
     after = model("p = Mul (x, x)\n q = Neg (p)\n r = Mul (q, q)\n y = Abs (r)")
