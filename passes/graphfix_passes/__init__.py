@@ -10,6 +10,7 @@ PLUGIN = Plugin(
         "constants": "graphfix_passes.constants:Constants",
         "conv-attrs": "graphfix_passes.conv_attrs:ConvAttrs",
         "cse": "graphfix_passes.cse:Cse",
+        "double-to-float": "graphfix_passes.double_to_float:DoubleToFloat",
         "dynamic-shape": "graphfix_passes.dynamic_shape:DynamicShape",
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",

@@ -10,8 +10,13 @@ from graphfix.rewrite import Rewriter, constant_tensor
 from graphfix.rewrite.opsets.schemas import parameters, type_name
 from graphfix.rewrite.subgraphs import subgraphs_of_node
 
-MOVES = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
+MOVES = frozenset(
+    {"Cast", "Flatten", "Identity", "Reshape", "Shape", "Size", "Squeeze", "Unsqueeze"}
+)
 """They compute nothing: no gain in another type, unless their input comes in it already."""
+
+_LIKE = frozenset({"Bernoulli", "EyeLike", "RandomNormalLike", "RandomUniformLike"})
+"""The type of their input may be the type of their output, and no schema says so."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,19 @@ class Variable:
 
 
 def variables(node: ir.Node, rw: Rewriter) -> list[Variable]:
-    """The type variables of an ONNX operator that its inputs tell; none where a type is unknown."""
+    """The type variables of an ONNX operator that its inputs tell.
+
+    Those of unknown type are left out, and all of a node that holds graphs, reads or makes a
+    sequence, or makes something of a type that no variable tells.
+    """
     signature = parameters(node.op_type, rw.opset)
-    if signature is None or any(subgraphs_of_node(node)):
+    values = (*node.inputs, *node.outputs)
+    if (
+        signature is None
+        or node.op_type in _LIKE
+        or any(subgraphs_of_node(node))
+        or any(isinstance(v.type, (ir.SequenceType, ir.OptionalType)) for v in values if v)
+    ):
         return []
     formal_inputs, formal_outputs = signature
     inputs: dict[str, list[int]] = {}
