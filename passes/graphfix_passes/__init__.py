@@ -4,6 +4,7 @@ from graphfix.plugins import Plugin
 
 PLUGIN = Plugin(
     passes={
+        "cast-insert": "graphfix_passes.cast_insert:CastInsert",
         "cast-merge": "graphfix_passes.cast_merge:CastMerge",
         "clip-bounds": "graphfix_passes.clip_bounds:ClipBounds",
         "concat-merge": "graphfix_passes.concat_merge:ConcatMerge",
