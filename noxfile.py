@@ -56,6 +56,17 @@ def torch(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/torch", *session.posargs)
 
 
+@nox.session(python="3.11")
+def paddle(session: nox.Session) -> None:
+    """Run the tests that need Paddle, in an environment that has it."""
+    session.install("-r", "tests/paddle/requirements.txt")
+    session.run_install("uv", "sync", "--locked")
+    session.run(
+        "uv", "run", "pytest", "tests/paddle", *session.posargs,
+        env={"PADDLE_PYTHON": f"{session.bin}/python"}, external=True,
+    )  # fmt: skip
+
+
 @nox.session
 def browser(session: nox.Session) -> None:
     """Run the tests of the HTML report in Chromium, which must be installed."""

@@ -9,5 +9,7 @@ from graphfix.plugins import Plugin
 PLUGIN = Plugin(
     adapters={
         "intrada": "graphfix_adapters.intrada:IntraDA",
+        "starnet": "graphfix_adapters.starnet:StarNet",
+        "starnet-resnet34": "graphfix_adapters.starnet:StarNetResNet34",
     },
 )
