@@ -4,6 +4,8 @@ from graphfix.plugins import Plugin
 
 PLUGIN = Plugin(
     passes={
+        "bias-fold": "graphfix_passes.bias_fold:BiasFold",
+        "bn-fold": "graphfix_passes.bn_fold:BnFold",
         "cast-insert": "graphfix_passes.cast_insert:CastInsert",
         "cast-merge": "graphfix_passes.cast_merge:CastMerge",
         "clip-bounds": "graphfix_passes.clip_bounds:ClipBounds",
@@ -11,6 +13,7 @@ PLUGIN = Plugin(
         "constants": "graphfix_passes.constants:Constants",
         "conv-attrs": "graphfix_passes.conv_attrs:ConvAttrs",
         "cse": "graphfix_passes.cse:Cse",
+        "deform-conv": "graphfix_passes.deform_conv:DeformConv",
         "double-to-float": "graphfix_passes.double_to_float:DoubleToFloat",
         "dynamic-shape": "graphfix_passes.dynamic_shape:DynamicShape",
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
