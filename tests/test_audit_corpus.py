@@ -52,7 +52,7 @@ def compare(name: str, data: bytes, cann: str) -> str:
             assert errors, where
     codes = {refusal.code for refusal in refusals}
     if not codes & {"E16005", "E16001"}:  # after these the stand-in stops, as ATC does
-        where = (name, cann, [str(refusal) for refusal in refusals], sorted(rules))
+        where = (name, cann, ", ".join(map(str, refusals)), sorted(rules))
         assert not (rules & {"GF101", "GF105"} and "GF100" not in rules) or "E13010" in codes, where
         assert ("GF110" in rules) is ("E13009" in codes), where
         assert "GF103" not in rules, where

@@ -21,7 +21,8 @@ def resize_opencv(pixels: Array, size: tuple[int, int]) -> Array:
     height, width = size
     if pixels.shape[:2] == (2 * height, 2 * width):
         fours = pixels.reshape(height, 2, width, 2, -1).astype(np.int32)
-        return ((fours.sum(axis=(1, 3)) + 2) >> 2).astype(np.uint8)
+        halves: Array = ((fours.sum(axis=(1, 3)) + 2) >> 2).astype(np.uint8)
+        return halves
     left, right, from_left, from_right = _neighbours(pixels.shape[1], width)
     upper, lower, from_upper, from_lower = _neighbours(pixels.shape[0], height)
     wide = pixels.astype(np.int32)
@@ -29,7 +30,8 @@ def resize_opencv(pixels: Array, size: tuple[int, int]) -> Array:
     rows >>= 4
     above = (rows[upper] * from_upper[:, None, None]) >> 16
     below = (rows[lower] * from_lower[:, None, None]) >> 16
-    return ((above + below + 2) >> 2).astype(np.uint8)
+    scaled: Array = ((above + below + 2) >> 2).astype(np.uint8)
+    return scaled
 
 
 def _neighbours(old: int, new: int) -> tuple[Array, Array, Array, Array]:
