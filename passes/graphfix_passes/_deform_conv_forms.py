@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from graphfix.rewrite import Rewriter, Skip
+from graphfix.rewrite.symbolic import Number, Size, floor_division
 from graphfix_passes._known import dims
 
 STANDARD = ("", "ai.onnx")
@@ -77,13 +78,20 @@ class Convolution:
         """Of the offsets, with the masks where they hold them."""
         return (3 if self.order is Order.PACKED else 2) * self.positions
 
-    def output_size(self, axis: int) -> int | None:
-        """Rows (axis 0) or columns (1) of the output, when those of ``x`` are known."""
-        size = size_of(self.x, 2 + axis)
-        if size is None:
-            return None
+    def room(self, axis: int) -> int:
+        """What pads add to the size of an axis, less the reach of the kernel."""
         reach = self.dilations[axis] * (self.kernel[axis] - 1) + 1
-        return (size + self.pads[axis] + self.pads[axis + 2] - reach) // self.strides[axis] + 1
+        return self.pads[axis] + self.pads[axis + 2] - reach
+
+    def windows(self, size: Size, axis: int) -> Number:
+        """Rows (axis 0) or columns (1) of the output for that many of the input."""
+        return floor_division(size + self.room(axis), self.strides[axis]) + 1
+
+    def output_size(self, axis: int) -> int | None:
+        """Rows or columns of the output, when those of ``x`` are known."""
+        size = size_of(self.x, 2 + axis)
+        found = None if size is None else self.windows(size, axis)
+        return found if isinstance(found, int) else None
 
 
 def size_of(value: ir.Value | None, axis: int) -> int | None:

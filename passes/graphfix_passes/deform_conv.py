@@ -26,6 +26,7 @@ from graphfix_passes import _deform_conv_forms as forms
 from graphfix_passes._deform_conv_decompose import decompose
 from graphfix_passes._deform_conv_forms import Convolution, Order, size_of
 from graphfix_passes._deform_conv_reference import Window, deform_conv
+from graphfix_passes._fold import Fold, Number
 
 
 class Mode(enum.Enum):
@@ -236,31 +237,44 @@ def _empty(conv: Convolution) -> str:
 
 
 def _fitting(conv: Convolution, rw: Rewriter) -> Convolution:
-    """The convolution with offsets and masks of the size of its output."""
-    return replace(
-        conv,
-        offset=_cut(conv.offset, conv.offset_channels, "offset", conv, rw),
-        mask=conv.mask and _cut(conv.mask, conv.positions, "mask", conv, rw),
-    )
+    """The convolution with offsets and masks of the size of its output.
 
-
-def _cut(value: ir.Value, channels: int, what: str, conv: Convolution, rw: Rewriter) -> ir.Value:
+    They are cut where nothing tells that they have it; in the graph where sizes are open.
+    """
+    read = [conv.offset, *([conv.mask] if conv.mask is not None else [])]
+    if not conv.prefix or all(_fits(value, conv, rw) for value in read):
+        return conv
+    rw.note("of its offsets and masks the first numbers of each image are taken, as mmcv does")
+    fold = Fold(rw)
     rows, columns = conv.output_size(0), conv.output_size(1)
-    height, width = size_of(value, 2), size_of(value, 3)
-    if None in (rows, columns, height, width) or (rows, columns) == (height, width):
-        return value
-    assert rows is not None
-    assert columns is not None
-    rw.note(
-        f"its {what} is {height} by {width}, its output {rows} by {columns}; the first numbers of "
-        "each image are taken"
-    )
-    flat = rw.op("Reshape", value, rw.const([0, -1]))
-    count = rw.const([channels * rows * columns])
-    first = rw.op("Slice", flat, rw.const([0]), count, rw.const([1]))
-    result = rw.op("Reshape", first, rw.const([0, channels, rows, columns]))
+    out: Number = np.array([rows, columns])
+    if rows is None or columns is None:
+        size = fold("Gather", rw.op("Shape", conv.x), np.array([2, 3]), axis=0)
+        room = fold("Add", size, np.array([conv.room(0), conv.room(1)]))
+        out = fold("Add", fold("Div", room, np.array(conv.strides)), np.array(1))
+    offset = _first_numbers(conv.offset, conv.offset_channels, out, fold)
+    mask = conv.mask and _first_numbers(conv.mask, conv.positions, out, fold)
+    return replace(conv, offset=offset, mask=mask)
+
+
+def _fits(value: ir.Value, conv: Convolution, rw: Rewriter) -> bool:
+    known, have = rw.facts.dims(conv.x), rw.facts.dims(value)
+    if known is None or have is None or len(known) != 4 or len(have) != 4:
+        return False
+    return all(have[2 + axis] == conv.windows(known[2 + axis], axis) for axis in (0, 1))
+
+
+def _first_numbers(value: ir.Value, channels: int, out: Number, fold: Fold) -> ir.Value:
+    """As many numbers of each image as there are points in the output, in its shape."""
+    rows, columns = (fold("Gather", out, np.array([axis]), axis=0) for axis in (0, 1))
+    count = fold("Mul", fold("Mul", rows, columns), np.array(channels))
+    flat = fold("Reshape", value, np.array([0, -1]))
+    first = fold("Slice", flat, np.array([0]), count, np.array([1]))
+    shape = fold("Concat", np.array([0, channels]), out, axis=0)
+    result = fold.value(fold("Reshape", first, shape))
     batch = None if value.shape is None else value.shape[0]
-    return _described(result, value, [batch, channels, rows, columns])
+    sizes = [int(size) for size in out] if isinstance(out, np.ndarray) else [None, None]
+    return _described(result, value, [batch, channels, *sizes])
 
 
 def _ascend(conv: Convolution, rw: Rewriter) -> ir.Value:

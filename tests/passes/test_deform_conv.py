@@ -349,9 +349,7 @@ def test_offsets_larger_than_the_output_are_read_as_the_kernels_of_mmcv_do() -> 
     np.testing.assert_allclose(direct, wanted, 1e-4, 1e-5)
     (done,) = DeformConv().run(model, PassContext()).rewrites
     assert done.note == (
-        f"its offset is {rows + 2} by {columns + 3}, its output {rows} by {columns}; the first "
-        f"numbers of each image are taken; its mask is {rows + 2} by {columns + 3}, its output "
-        f"{rows} by {columns}; the first numbers of each image are taken"
+        "of its offsets and masks the first numbers of each image are taken, as mmcv does"
     )
     np.testing.assert_allclose(run(model, larger), wanted, 1e-4, 1e-5)
 
