@@ -11,5 +11,6 @@ PLUGIN = Plugin(
         "intrada": "graphfix_adapters.intrada:IntraDA",
         "starnet": "graphfix_adapters.starnet:StarNet",
         "starnet-resnet34": "graphfix_adapters.starnet:StarNetResNet34",
+        "rare": "graphfix_adapters.starnet:Rare",
     },
 )

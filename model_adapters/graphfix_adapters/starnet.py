@@ -1,4 +1,4 @@
-"""StarNet: words in scenes, straightened by a thin-plate spline and read by CTC."""
+"""StarNet and RARE: words in scenes, straightened by a thin-plate spline before they are read."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,16 @@ from graphfix.adapter import Adapter, Export, Sample
 from graphfix.contract import Array
 from graphfix.datasets import Picture, lmdb_words, read_image
 from graphfix.errors import UsageError
-from graphfix.metrics import Judged, Reference, Score, ctc_greedy, text_recognition
+from graphfix.metrics import (
+    Judged,
+    Layout,
+    Reference,
+    Score,
+    best_class,
+    ctc_greedy,
+    read_output,
+    text_recognition,
+)
 from graphfix.metrics.recognition import DIGITS_AND_LETTERS
 from graphfix.spec import InputSpec
 from graphfix_adapters._opencv_resize import resize_opencv
@@ -21,12 +30,27 @@ from graphfix_adapters._word_pictures import write_words
 _SIZE: Final = (32, 100)
 """Height and width of the input."""
 
-_EXPORT: Final = Export(
-    "export/starnet.py",
-    ("paddle", "paddle2onnx", "onnx", "setuptools"),
-    "pip install paddlepaddle==3.3.1 paddle2onnx==2.1.0 'setuptools<81'",
-    {"opset": "16", "placeholder": "false", "width": "full"},
-)
+
+def _export(backbone: str, head: str) -> Export:
+    return Export(
+        "export/starnet.py",
+        ("paddle", "paddle2onnx", "onnx", "setuptools"),
+        "pip install paddlepaddle==3.3.1 paddle2onnx==2.1.0 'setuptools<81'",
+        {
+            "backbone": backbone,
+            "head": head,
+            "opset": "16",
+            "placeholder": "false",
+            "width": "full",
+        },
+    )
+
+
+def _upstream(configuration: str) -> str:
+    return (
+        f"github.com/PaddlePaddle/PaddleOCR a40f64a7 (release/2.5), configs/rec/{configuration}, "
+        "and its checkpoint trained on MJSynth and SynthText"
+    )
 
 
 class StarNet(Adapter):
@@ -37,11 +61,8 @@ class StarNet(Adapter):
     """
 
     name = "starnet"
-    upstream = (
-        "github.com/PaddlePaddle/PaddleOCR a40f64a7 (release/2.5), rec_mv3_tps_bilstm_ctc.yml and "
-        "its checkpoint trained on MJSynth and SynthText"
-    )
-    export = replace(_EXPORT, options={**_EXPORT.options, "backbone": "mobilenetv3"})
+    upstream = _upstream("rec_mv3_tps_bilstm_ctc.yml")
+    export = _export("mobilenetv3", "ctc")
     pipeline = "gridsample,sim,auto"
     inputs = (InputSpec("x", "float32", ("N", 3, *_SIZE), -1.0, 1.0),)
     shapes = ("x:1,3,32,100",)
@@ -83,7 +104,7 @@ class StarNet(Adapter):
 
     def _judged(self, outputs: Path, data: Path) -> Iterator[Judged[str, str]]:
         for word in self._words(data):
-            scores = np.load(outputs / f"{word.name}_0.npy")
+            scores = read_output(outputs / f"{word.name}_0.npy", Layout())
             yield Judged(word.name, self.read(scores), word.truth)
 
 
@@ -91,12 +112,27 @@ class StarNetResNet34(StarNet):
     """Recognition of words, STAR-Net with ResNet34-vd and CTC (Paddle)."""
 
     name = "starnet-resnet34"
-    upstream = (
-        "github.com/PaddlePaddle/PaddleOCR a40f64a7 (release/2.5), rec_r34_vd_tps_bilstm_ctc.yml "
-        "and its checkpoint trained on MJSynth and SynthText"
-    )
-    export = replace(_EXPORT, options={**_EXPORT.options, "backbone": "resnet34"})
+    upstream = _upstream("rec_r34_vd_tps_bilstm_ctc.yml")
+    export = _export("resnet34", "ctc")
     reference = Reference(0.84379, 0.01, figure="acc")
+
+
+class Rare(StarNet):
+    """Recognition of words, RARE with MobileNetV3 and a decoder with attention (Paddle)."""
+
+    name = "rare"
+    upstream = _upstream("rec_mv3_tps_bilstm_att.yml")
+    export = _export("mobilenetv3", "attention")
+    reference = Reference(0.84793, 0.01, figure="acc")
+    longest = 24
+
+    def read(self, scores: Array) -> str:
+        """The text that scores ``[1, 25, 38]`` mean: class 0 is the start, 37 the end.
+
+        Neither ends a text: upstream passes over both wherever they are.
+        """
+        classes = best_class(scores[0], 1)
+        return "".join(DIGITS_AND_LETTERS[k - 1] for k in classes if 0 < k < scores.shape[2] - 1)
 
 
 def _line(pixels: Array) -> Array:

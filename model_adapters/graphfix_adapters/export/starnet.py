@@ -1,10 +1,11 @@
-"""Export StarNet (text recognition) from Paddle by paddle2onnx.
+"""Export StarNet or RARE (text recognition) from Paddle by paddle2onnx.
 
 Runs by itself, in any interpreter with Paddle; graphfix need not be there.
-Network: Liu et al., STAR-Net (2016), as PaddleOCR's rec_mv3_tps_bilstm_ctc and
-rec_r34_vd_tps_bilstm_ctc have it: a thin-plate spline straightens the picture (Shi et al., RARE,
-2016), MobileNetV3 or ResNet34-vd, two bidirectional LSTM layers, scores for CTC. ``--upstream``
-takes a checkout of PaddleOCR instead of the network written here.
+Networks: Liu et al., STAR-Net (2016), and Shi et al., RARE (2016), as PaddleOCR's
+rec_mv3_tps_bilstm_ctc, rec_mv3_tps_bilstm_att and their siblings with r34_vd have them: a
+thin-plate spline straightens the picture, then MobileNetV3 or ResNet34-vd, two bidirectional LSTM
+layers, and scores for CTC or a decoder with attention. ``--upstream`` takes a checkout of PaddleOCR
+instead of the networks written here.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from paddle.nn import functional as F
 
 HEIGHT, WIDTH = 32, 100
 FIDUCIALS = 20
-CLASSES = 37
-"""The blank of CTC, digits, letters."""
+CHARACTERS = 36
+"""Digits and letters."""
+STEPS = 25
+"""Of the decoder with attention: the length of the longest text."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +166,9 @@ class GridGenerator(nn.Layer):
 class TPS(nn.Layer):
     """Straightens the picture."""
 
-    def __init__(self, size: Size, placeholder: bool) -> None:
+    def __init__(self, size: Size) -> None:
         super().__init__()
-        self.sample = planted if placeholder else F.grid_sample
+        self.sample = F.grid_sample
         self.loc_net = LocalizationNetwork(size.localization, size.localization_hidden)
         self.grid_generator = GridGenerator()
 
@@ -352,28 +355,92 @@ SIZES = {
     ("resnet34", "small"): Size(lambda: ResNetVd((1, 2, 1, 1), 8), (8, 16, 32, 64), 32, 32),
 }
 CONFIGURATIONS = {
-    "mobilenetv3": "rec_mv3_tps_bilstm_ctc.yml",
-    "resnet34": "rec_r34_vd_tps_bilstm_ctc.yml",
+    ("mobilenetv3", "ctc"): "rec_mv3_tps_bilstm_ctc.yml",
+    ("mobilenetv3", "attention"): "rec_mv3_tps_bilstm_att.yml",
+    ("resnet34", "ctc"): "rec_r34_vd_tps_bilstm_ctc.yml",
+    ("resnet34", "attention"): "rec_r34_vd_tps_bilstm_att.yml",
 }
 
 
-class StarNet(nn.Layer):
-    def __init__(self, size: Size, placeholder: bool = False) -> None:
+class CTC(nn.Layer):
+    """A class for every column; class 0 is the blank."""
+
+    classes = CHARACTERS + 1
+
+    def __init__(self, inside: int, hidden: int) -> None:
         super().__init__()
-        self.transform = TPS(size, placeholder)
+        self.scores = nn.Linear(inside, self.classes)
+
+    def states(self, columns: paddle.Tensor) -> paddle.Tensor:
+        return columns
+
+    def forward(self, columns: paddle.Tensor) -> paddle.Tensor:
+        return self.scores(columns)
+
+
+class Attention(nn.Layer):
+    """A class for every step of a GRU that attends to columns and hears what it said last.
+
+    Additive attention: Bahdanau et al., Neural Machine Translation by Jointly Learning to Align
+    and Translate (2014), section 3. Class 0 is the start, the last one the end.
+    """
+
+    classes = CHARACTERS + 2
+
+    def __init__(self, inside: int, hidden: int) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.of_column = nn.Linear(inside, hidden, bias_attr=False)
+        self.of_state = nn.Linear(hidden, hidden)
+        self.weight = nn.Linear(hidden, 1, bias_attr=False)
+        self.cell = nn.GRUCell(inside + self.classes, hidden)
+        self.scores = nn.Linear(hidden, self.classes)
+
+    def step(
+        self, columns: paddle.Tensor, state: paddle.Tensor, said: paddle.Tensor
+    ) -> paddle.Tensor:
+        # Upstream, too, multiplies the columns in every step anew.
+        match = paddle.tanh(self.of_column(columns) + self.of_state(state).unsqueeze(1))
+        weight = F.softmax(self.weight(match), axis=1)
+        seen = paddle.matmul(weight.transpose([0, 2, 1]), columns).squeeze(axis=1)
+        heard = F.one_hot(said, self.classes)
+        return self.cell(paddle.concat([seen, heard], axis=1), state)[0]
+
+    def states(self, columns: paddle.Tensor) -> paddle.Tensor:
+        batch = paddle.shape(columns)[0]
+        state = paddle.zeros([batch, self.hidden])
+        said = paddle.zeros([batch], dtype="int64")
+        states = []
+        for _ in range(STEPS):
+            state = self.step(columns, state, said)
+            said = self.scores(state).argmax(axis=1)
+            states.append(state)
+        return paddle.stack(states, axis=1)
+
+    def forward(self, columns: paddle.Tensor) -> paddle.Tensor:
+        return self.scores(self.states(columns))
+
+
+HEADS = {"ctc": CTC, "attention": Attention}
+
+
+class StarNet(nn.Layer):
+    def __init__(self, size: Size, head: str) -> None:
+        super().__init__()
+        self.transform = TPS(size)
         self.backbone = size.backbone()
         self.lstm = nn.LSTM(
             self.backbone.out_channels, size.hidden, num_layers=2, direction="bidirectional"
         )
-        self.head = nn.Linear(2 * size.hidden, CLASSES)
+        self.head = HEADS[head](2 * size.hidden, size.hidden)
 
-    def sequence(self, x: paddle.Tensor) -> paddle.Tensor:
+    def columns(self, x: paddle.Tensor) -> paddle.Tensor:
         x = self.backbone(self.transform(x))
         x = paddle.transpose(x.squeeze(axis=2), [0, 2, 1])
         return self.lstm(x)[0]
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
-        logits = self.head(self.sequence(x))
+        logits = self.head(self.columns(x))
         return logits if self.training else F.softmax(logits, axis=2)
 
 
@@ -392,13 +459,13 @@ def pictures(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def fit_batch_norm(network: StarNet, rng: np.random.Generator) -> None:
-    """Statistics of random pictures; keeping half of the old ones each round leaves 0.4 % of the start."""
+    """Statistics of random pictures; half of the old ones stay each round, 0.4 % of the start."""
     norms = [layer for layer in network.sublayers() if isinstance(layer, nn.BatchNorm2D)]
     network.train()
     for norm in norms:
         norm._momentum = 0.5
     for _ in range(8):
-        network.sequence(paddle.to_tensor(pictures(16, rng)))
+        network.columns(paddle.to_tensor(pictures(16, rng)))
     for norm in norms:
         norm._momentum = 0.9
     network.eval()
@@ -458,20 +525,22 @@ def calibrate(network: StarNet, seed: int) -> None:
     set_linear(places.fc2, weight, start - mean @ weight)
     fit_batch_norm(network, rng)
 
-    sequence = network.sequence(paddle.to_tensor(pictures(64, rng))).numpy()
-    mean, white = whitening(sequence.reshape(-1, sequence.shape[2]))
-    mix = np.linalg.qr(rng.normal(size=(white.shape[0], white.shape[0])))[0][:, :CLASSES]
+    states = network.head.states(network.columns(paddle.to_tensor(pictures(64, rng)))).numpy()
+    mean, white = whitening(states.reshape(-1, states.shape[2]))
+    classes, rank = network.head.classes, white.shape[0]
+    mix = np.linalg.qr(rng.normal(size=(max(rank, classes),) * 2))[0][:rank, :classes]
     weight = white @ mix
-    set_linear(network.head, weight, -mean @ weight)
+    set_linear(network.head.scores, weight, -mean @ weight)
 
 
-def random_network(size: Size, seed: int, placeholder: bool) -> StarNet:
+def random_network(given: argparse.Namespace) -> StarNet:
     """The same weights with and without the placeholder, under the same names."""
-    paddle.seed(seed)
+    paddle.seed(given.seed)
     with paddle.no_grad(), paddle.utils.unique_name.guard():
-        network = StarNet(size)
-        calibrate(network, seed)
-    network.transform.sample = planted if placeholder else F.grid_sample
+        network = StarNet(SIZES[given.backbone, given.width], given.head)
+        calibrate(network, given.seed)
+    if given.placeholder == "true":
+        network.transform.sample = planted
     return network
 
 
@@ -483,9 +552,11 @@ def upstream_network(given: argparse.Namespace) -> nn.Layer:
     from ppocr.modeling.architectures import build_model  # of the user's checkout
     from ppocr.modeling.transforms import tps
 
-    configuration = Path(given.upstream, "configs", "rec", CONFIGURATIONS[given.backbone])
+    configuration = Path(
+        given.upstream, "configs", "rec", CONFIGURATIONS[given.backbone, given.head]
+    )
     architecture = yaml.safe_load(configuration.read_text(encoding="utf-8"))["Architecture"]
-    architecture["Head"]["out_channels"] = CLASSES
+    architecture["Head"]["out_channels"] = HEADS[given.head].classes
     # What Ascend's patch loads from a file: the inverse has no converter.
     tps.GridGenerator.build_inv_delta_C_paddle = baked_inverse
     if given.placeholder == "true":
@@ -538,18 +609,15 @@ def main() -> None:
     parser.add_argument("--upstream")
     parser.add_argument("--opset", type=int, default=16)
     parser.add_argument("--placeholder", choices=("true", "false"), default="false")
-    parser.add_argument("--backbone", choices=sorted(CONFIGURATIONS), default="mobilenetv3")
+    parser.add_argument("--backbone", choices=("mobilenetv3", "resnet34"), default="mobilenetv3")
+    parser.add_argument("--head", choices=sorted(HEADS), default="ctc")
     parser.add_argument("--width", choices=("full", "small"), default="full")
     given = parser.parse_args()
     if bool(given.checkpoint) != bool(given.upstream):
         parser.error("--checkpoint and --upstream go together: PaddleOCR's code reads its weights")
     if given.placeholder == "false" and given.opset < 16:
         parser.error(f"opset {given.opset} has no GridSample: take 16, or --placeholder true")
-    if given.random_weights:
-        size = SIZES[given.backbone, given.width]
-        network = random_network(size, given.seed, given.placeholder == "true")
-    else:
-        network = upstream_network(given)
+    network = random_network(given) if given.random_weights else upstream_network(given)
     export(network, given.opset, given.output)
     count = sum(int(np.prod(p.shape)) for p in network.parameters())
     print(f"{count} parameters, opset {given.opset}, placeholder: {given.placeholder}")
