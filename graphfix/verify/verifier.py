@@ -114,12 +114,13 @@ class Verifier:
         self._previous = (self._prepared, self._state)
         self._failing = next(iter(self._state.feeds), None)
         self._checked = None
-        if self._prepared.blocked and isinstance(result.contract, Replaces):
-            self._start_at(result.model, before())
-        if self._prepared.blocked:
-            reason = f"a pass before the replacement is not verified: {self._prepared.blocked}"
-            self._state = replace(self._state, gaps=(reason,))
-            return self._blocked(started, result.contract.label)
+        if reason := self._prepared.blocked:
+            if isinstance(result.contract, Replaces):
+                reason = self._start_at(result.model, before())
+            if reason:
+                gap = f"a pass before the replacement is not verified: {self._prepared.blocked}"
+                self._state = replace(self._state, gaps=(gap,))
+                return self._blocked(started, result.contract.label, reason)
         state = self._state
         if state.segment.source is None:
             state = replace(state, segment=replace(state.segment, source=before))
@@ -146,15 +147,17 @@ class Verifier:
             seconds=time.perf_counter() - started,
         )
 
-    def _start_at(self, model: ir.Model, before: ir.Model) -> None:
+    def _start_at(self, model: ir.Model, before: ir.Model) -> str:
         """Start with ``model``, which replaces nodes of ``before`` that no runtime knows.
+
+        Returns why that is impossible, or nothing.
 
         The replacements have their references, everything around them the model before, cut there;
         nothing else of that can be run.
         """
         prepared = self._prepare(before, runs_as=model)
         if prepared.blocked:
-            return
+            return f"{prepared.blocked} (the model after the replacement)"
         remark = f"the whole is compared from the replacement on: {self._prepared.blocked}"
         self._prepared = replace(prepared, remarks=(*prepared.remarks, remark))
         self._settings = replace(self._settings, dims=dict(prepared.dims))
@@ -169,6 +172,7 @@ class Verifier:
             gaps=self._state.gaps,
             random=prepared.random,
         )
+        return ""
 
     def settled(self) -> Mapping[int, Verification]:
         """Verdicts about earlier passes that were not known when they were checked."""
@@ -202,7 +206,7 @@ class Verifier:
         state = self._state
         label = weakest_label(state.segment.contracts)
         if self._prepared.blocked:
-            return self._blocked(started, label)
+            return self._blocked(started, label, self._prepared.blocked)
         answer = self._whole(final, state)
         remarks = [answer.reason]
         if answer.passed:
@@ -246,11 +250,9 @@ class Verifier:
             if c.output in self._prepared.weak
         ]
 
-    def _blocked(self, started: float, label: str) -> Verification:
+    def _blocked(self, started: float, label: str, reason: str) -> Verification:
         seconds = time.perf_counter() - started
-        return Verification(
-            Status.NOT_VERIFIED, self._prepared.blocked, contract=label, seconds=seconds
-        )
+        return Verification(Status.NOT_VERIFIED, reason, contract=label, seconds=seconds)
 
     def _begin_again(self, model: ir.Model, state: State) -> None:
         """Take the model after an unverified pass as the one to compare later passes with."""

@@ -257,7 +257,10 @@ def test_what_stays_unknown_after_a_replacement() -> None:
     before = FOREIGN.replace("y = Neg (p)", "y = far.Other (p)")
     after = before.replace("far.Square (g)", "Mul (g, g)")
 
-    assert statuses(drive(before, (after, REPLACES))) == [NOT_VERIFIED, NOT_VERIFIED]
+    run = drive(before, (after, REPLACES))
+    assert statuses(run) == [NOT_VERIFIED, NOT_VERIFIED]
+    assert "far:Other" in run.first.reason
+    assert run.first.reason.endswith(" (the model after the replacement)")
 
 
 def test_pass_before_a_replacement_of_what_no_runtime_knows() -> None:
