@@ -111,6 +111,12 @@ def is_foreign(node: ir.Node) -> bool:
     return not (node.op_type == "DeformConv" or node.domain == "ascend")
 
 
+def is_lopsided(node: ir.Node) -> bool:
+    """Whether the pads of a DeformableConv2D differ on two sides, which ATC does not take."""
+    pads = node.attributes["pads"].as_ints() if "pads" in node.attributes else ()
+    return len(pads) == 4 and list(pads[:2]) != list(pads[2:])
+
+
 def read(node: ir.Node, rw: Rewriter) -> Convolution | Skip:
     """The convolution that ``node`` means; a skip says what is not known or contradicts itself."""
     found = _FORMS[node.op_type][1](node, rw)

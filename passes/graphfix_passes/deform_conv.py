@@ -98,9 +98,11 @@ class DeformConv(RewritePass):
     """auto: what the target takes; ascend, standard or decompose: that form."""
 
     def matches(self, node: ir.Node) -> bool:
-        """Every form; calls of the operator itself only when they become something else."""
-        calls = self.mode in (Mode.STANDARD, Mode.DECOMPOSE)
-        return forms.is_convolution(node) and (calls or node.domain != "ascend")
+        """Every form; calls of ATC's operator when they become something else or need a Pad."""
+        if not forms.is_convolution(node):
+            return False
+        other = self.mode in (Mode.STANDARD, Mode.DECOMPOSE)
+        return node.domain != "ascend" or other or forms.is_lopsided(node)
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """See the class.

@@ -11,6 +11,7 @@ import pytest
 from onnx import helper
 
 from graphfix.contract import Replaces
+from graphfix.dialect import raise_dialect
 from graphfix.rewrite import PassContext, PassResult
 from graphfix.runners.onnxruntime import Session
 from graphfix.verify import Status, Verifier
@@ -265,7 +266,7 @@ FORMS = {
 }
 
 
-def _foreign(form: Form, opset: int) -> tuple[ir.Model, dict[str, Array]]:
+def _foreign(form: Form, opset: int = 11) -> tuple[ir.Model, dict[str, Array]]:
     """The model, and its inputs under all their names."""
     arrays = form.case.arrays()
     offset = arrays["offset"]
@@ -288,7 +289,7 @@ def _foreign(form: Form, opset: int) -> tuple[ir.Model, dict[str, Array]]:
 @pytest.mark.parametrize("mode", [Mode.ASCEND, Mode.STANDARD, Mode.DECOMPOSE])
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_every_form_is_what_onnx_means(form: Form, mode: Mode) -> None:
-    model, arrays = _foreign(form, opset=11)
+    model, arrays = _foreign(form)
     if "use_mask" in form.inputs and not form.case.mask:
         arrays["mask"] *= 9  # it must not matter
     wanted = run(standard(form.case), form.case.arrays())
@@ -323,11 +324,11 @@ def test_offsets_in_the_wrong_order_are_noticed() -> None:
 
 def _verdict(form: Form, item: DeformConv) -> Any:
     verifier = Verifier()
-    verifier.start(_foreign(form, 11)[0])
-    model = _foreign(form, 11)[0]
+    verifier.start(_foreign(form)[0])
+    model = _foreign(form)[0]
     result = item.run(model, PassContext())
     assert isinstance(result.contract, Replaces)
-    return verifier.check(result, before=lambda: _foreign(form, 11)[0])
+    return verifier.check(result, before=lambda: _foreign(form)[0])
 
 
 def test_offsets_larger_than_the_output_are_read_as_the_kernels_of_mmcv_do() -> None:
@@ -352,6 +353,23 @@ def test_offsets_larger_than_the_output_are_read_as_the_kernels_of_mmcv_do() -> 
         "of its offsets and masks the first numbers of each image are taken, as mmcv does"
     )
     np.testing.assert_allclose(run(model, larger), wanted, 1e-4, 1e-5)
+
+
+def test_pads_that_differ_on_two_sides_of_an_operator_for_atc() -> None:
+    pads = (0, 3, 2, 1)  # as many in all as those of the case
+    model, arrays = _foreign(
+        replace(FORMS["for ATC"], attributes={**_packed(Case()), "pads": pads})
+    )
+    other = standard(Case())
+    other.graph[0].attributes.add(ir.AttrInt64s("pads", pads))
+    wanted = run(other, arrays)
+
+    call = raise_dialect(model).model
+    for before in (model, call):
+        DeformConv().run(before, PassContext())
+        assert [node.op_type for node in before.graph][-2:] == ["Pad", "DeformableConv2D"]
+        assert len(before.graph[-1].attributes["pads"].as_ints()) == 2
+        np.testing.assert_allclose(run(before, arrays), wanted, 1e-4, 1e-5)
 
 
 @pytest.mark.parametrize("mode", [Mode.ASCEND, Mode.DECOMPOSE])

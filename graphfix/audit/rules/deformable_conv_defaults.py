@@ -32,9 +32,11 @@ class DeformableConvDefaults(NodeRule):
         said = [f"no {name}" for name in missing]
         if layout != "NCHW":
             said.append(f"data_format {layout}" if layout else "no data_format, so it is NHWC")
+        known = "strides" in node.attributes and "pads" in node.attributes
         if said:
             yield self.finding(
                 f"has {', '.join(said)}",
                 view.label(node),
+                remedy="deform-conv" if known and layout in ("", "NCHW") else None,
                 advice='write strides, pads, dilations, groups, and data_format "NCHW"',
             )

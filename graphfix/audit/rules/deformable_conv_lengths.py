@@ -27,17 +27,18 @@ class DeformableConvLengths(NodeRule):
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """Attribute by attribute."""
-        for name in ("strides", "pads", "dilations"):
-            values = ints(node, name)
-            if values is None or len(values) in (1, 2):
-                continue
+        given = {name: ints(node, name) for name in ("strides", "pads", "dilations")}
+        wrong = {name: v for name, v in given.items() if v is not None and len(v) not in (1, 2)}
+        for name, values in wrong.items():
             half = len(values) // 2
-            same = name == "pads" and len(values) == 4 and values[:half] == values[half:]
+            four = name == "pads" and len(values) == 4
+            same = four and values[:half] == values[half:]
             if same and node.domain not in DEFAULT_DOMAIN:
                 continue
             yield self.finding(
                 f"has {len(values)} numbers in {name}; ATC takes one or two",
                 view.label(node),
+                remedy="deform-conv" if four and len(wrong) == 1 else None,
                 advice=f"write pads as {list(values[:half])}"
                 if same
                 else "write one number, or height and width; pad in front of it what differs",

@@ -12,6 +12,9 @@ from graphfix.ops import OPERATORS
 _ALIKE: Final = 0.8
 """Of 1, by :mod:`difflib`: ``defomable_groups`` and ``deformable_groups`` have 0.97."""
 
+_PASS: Final = {"defomable_groups": "deform-conv"}
+"""What writes the attribute under its name."""
+
 
 class MisspeltAttributes(Rule):
     """An attribute of an operator for ATC has a name that the operator does not know.
@@ -41,5 +44,6 @@ class MisspeltAttributes(Rule):
                         yield self.finding(
                             f"has {name} = {attribute.value}, which ATC ignores",
                             view.label(node),
+                            remedy=_PASS.get(name),
                             advice=f"rename it to {meant[0]}",
                         )
