@@ -9,6 +9,7 @@ from graphfix.plugins import Plugin
 PLUGIN = Plugin(
     adapters={
         "intrada": "graphfix_adapters.intrada:IntraDA",
+        "nas-fpn": "graphfix_adapters.nas_fpn:NasFpn",
         "starnet": "graphfix_adapters.starnet:StarNet",
         "starnet-resnet34": "graphfix_adapters.starnet:StarNetResNet34",
         "rare": "graphfix_adapters.starnet:Rare",

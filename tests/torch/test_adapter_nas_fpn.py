@@ -1,0 +1,64 @@
+"""The NAS-FPN adapter on a small network of its topology, exported by torch in several ways."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphfix.plugins import load_registry
+from graphfix.stages.run import RunReport, RunRequest, Stage, Status, run
+from graphfix_adapters.nas_fpn import NasFpn
+from tests.quiet import Quiet
+
+
+class SmallNasFpn(NasFpn):
+    """The same at a smaller size."""
+
+    shapes = ("input:1,3,256,256",)
+    size = (256, 256)
+
+
+def chain(folder: Path, **options: str) -> RunReport:
+    request = RunRequest(
+        SmallNasFpn(),
+        folder,
+        random_weights=True,
+        python=sys.executable,
+        options={"width": "small", "size": "256x256", **options},
+    )
+    return run(request, load_registry(), Quiet())
+
+
+@pytest.mark.parametrize(
+    ("options", "matches"),
+    [
+        # Two stacks of cells enlarge three maps each, whose sizes opset 11 computes.
+        ({"opset": "11"}, {"out-nodes": 1, "resize-scales": 6}),
+        ({"opset": "17"}, {"out-nodes": 1}),
+        ({"exporter": "dynamo", "opset": "18"}, {"out-nodes": 1}),
+    ],
+    ids=["11", "17", "dynamo-18"],
+)
+def test_the_whole_chain(tmp_path: Path, options: dict[str, str], matches: dict[str, int]) -> None:
+    report = chain(tmp_path, **options)
+    found: dict[Stage, Any] = {result.stage: result for result in report.stages}
+    assert report.exit_code == 0, [(s.stage, s.reason) for s in report.stages]
+    assert found[Stage.CONVERT].status is Status.NOT_RUN
+    applied = report.facts(Stage.APPLY)
+    assert applied["verified"]["status"] == "passed"
+    found_by = {step["pass"].partition("{")[0]: step["rewrites"] for step in applied["passes"]}
+    assert found_by == matches
+    counts = report.facts(Stage.AUDIT)["counts"]
+    assert not {"error", "wrong", "slow"} & set(counts)
+    outputs = Path(report.facts(Stage.INFER)["outputs"])
+    names = ["000000000001", "000000000002"]
+    boxes, scores = ([np.load(outputs / f"{name}_{k}.npy") for name in names] for k in range(2))
+    # The best 100 anchors of four levels, and all 2 x 2 x 9 of the last.
+    assert boxes[0].shape == (1, 436, 4)
+    assert scores[0].shape == (1, 80, 436)
+    assert 0.01 < scores[0].max() - scores[0].min() <= 1
+    assert np.abs(scores[0] - scores[1]).mean() > 1e-3, "the output depends on the picture"
+    figures = {f["name"]: f["value"] for f in report.facts(Stage.EVALUATE)["figures"]}
+    assert 0 <= figures["AP"] <= 1
