@@ -50,25 +50,26 @@ def deform_conv(
     work = np.result_type(offset.dtype, np.float32)
     first_y = np.arange(rows)[:, None] * window.strides[0] - top
     first_x = np.arange(columns)[None, :] * window.strides[1] - left
-    result = np.zeros((n, outs, *out))
-    if bias is not None:
-        result += bias.astype(np.float64)[:, None, None]
-    share = channels // window.deformable_groups
+    share, outs_of_group = channels // window.deformable_groups, outs // window.groups
+    cells = np.moveaxis(x.astype(np.float64), 1, -1)
+    result = np.zeros((n, rows * columns, outs))
     for image, tap in np.ndindex(n, taps):
-        sampled = np.empty((channels, *out))
+        sampled = np.empty((rows * columns, channels))
         for group in range(window.deformable_groups):
             at = (image, group, tap)
             y = dy[at].astype(work) + (first_y + tap // kw * window.dilations[0]).astype(work)
             across = dx[at].astype(work) + (first_x + tap % kw * window.dilations[1]).astype(work)
             own = slice(group * share, (group + 1) * share)
-            pixels = x[image, own].astype(np.float64)
-            sampled[own] = _bilinear(pixels, y, across) * masks[at]
+            found = _bilinear(cells[image, :, :, own], y.reshape(-1), across.reshape(-1))
+            sampled[:, own] = found * masks[at].reshape(-1, 1)
         kernel = weight[:, :, tap // kw, tap % kw].astype(np.float64)
         for group in range(window.groups):
             ins = slice(group * per_group, (group + 1) * per_group)
-            own = slice(group * (outs // window.groups), (group + 1) * (outs // window.groups))
-            result[image, own] += np.einsum("oc,chw->ohw", kernel[own], sampled[ins])
-    rounded: Array = result.astype(x.dtype)
+            own = slice(group * outs_of_group, (group + 1) * outs_of_group)
+            result[image, :, own] += sampled[:, ins] @ kernel[own].T
+    if bias is not None:
+        result += bias.astype(np.float64)
+    rounded: Array = np.moveaxis(result, -1, 1).reshape(n, outs, *out).astype(x.dtype)
     return rounded
 
 
@@ -88,17 +89,18 @@ def _parts(
     return turns[:, :, :, 1], turns[:, :, :, 0], masks
 
 
-def _bilinear(pixels: Array, y: Array, x: Array) -> Array:
-    """``pixels`` [C, H, W] between their centres; zero outside."""
-    height, width = pixels.shape[1:]
+def _bilinear(cells: Array, y: Array, x: Array) -> Array:
+    """``cells`` [H, W, C] at points between them [P]; zero outside."""
+    height, width, channels = cells.shape
+    rows = cells.reshape(height * width, channels)
     # One cell outside is as good as far outside, and a NaN is taken for the low side.
     y = np.clip(np.nan_to_num(y.astype(np.float64), nan=-2.0), -2.0, height + 1.0)
     x = np.clip(np.nan_to_num(x.astype(np.float64), nan=-2.0), -2.0, width + 1.0)
-    total = np.zeros((len(pixels), *y.shape))
+    total = np.zeros((len(y), channels))
     for row in (np.floor(y), np.floor(y) + 1):
         for column in (np.floor(x), np.floor(x) + 1):
             inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             weight = np.where(inside, (1 - np.abs(y - row)) * (1 - np.abs(x - column)), 0.0)
-            r, c = np.where(inside, row, 0).astype(int), np.where(inside, column, 0).astype(int)
-            total += pixels[:, r, c] * weight
+            cell = np.where(inside, row * width + column, 0).astype(np.int64)
+            total += rows[cell] * weight[:, None]
     return total
