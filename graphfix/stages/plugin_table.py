@@ -1,6 +1,7 @@
-"""Find the table of passes in a plugin project's source, and add a row to its text."""
+"""Find the table of passes or adapters in a plugin project's source, and add a row to its text."""
 
 import ast
+import enum
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,21 @@ _ADVICE = (
 )
 
 
-@dataclass(frozen=True)
-class PassTable:
-    """The literal ``passes={...}`` in the source of a plugin table.
+class Kind(enum.Enum):
+    """What a table names: the keyword of ``Plugin`` that it is given by."""
 
-    ``package`` is the package that holds the module ``path``; new passes go beside it.
+    PASSES = "passes"
+    ADAPTERS = "adapters"
+
+
+@dataclass(frozen=True)
+class PluginTable:
+    """The literal ``passes={...}`` or ``adapters={...}`` in the source of a plugin table.
+
+    ``package`` is the package that holds the module ``path``; what is new goes beside it.
     """
 
+    kind: Kind
     package: str
     attribute: str
     path: Path
@@ -44,7 +53,7 @@ class PassTable:
         """
         row = f'"{name}": "{path}",'
         edited = self._inserted(name, row) if self._one_row_per_line() else self._rebuilt(row)
-        rows = _rows(edited, self.attribute)
+        rows = _rows(edited, self.attribute, self.kind)
         if rows is None or _pairs(rows) != _pairs(self.rows) | {(repr(name), repr(path))}:
             raise UsageError(f"{self.path}: the table cannot be edited; add this row to it: {row}")
         return edited
@@ -89,25 +98,25 @@ class PassTable:
         return self.source[:before] + f"{{\n{body}{indent}}}".encode() + self.source[after:]
 
 
-def find_table(project: Path) -> PassTable:
-    """The one table of passes that the ``pyproject.toml`` in ``project`` registers.
+def find_table(project: Path, kind: Kind) -> PluginTable:
+    """The one table of this kind that the ``pyproject.toml`` in ``project`` registers.
 
     Raises:
-        UsageError: the folder is no plugin project, or has no table of passes, or several.
+        UsageError: the folder is no plugin project, or has no such table, or several.
     """
     points = _entry_points(project)
-    found = [table for point in points if (table := _table(project, point)) is not None]
+    found = [table for point in points if (table := _table(project, point, kind)) is not None]
     if len(found) == 1:
         return found[0]
     listed = ", ".join(repr(point) for point in points)
     if found:
         raise UsageError(
-            f"{project}: {listed} are {len(found)} tables of passes, and one cannot be chosen; "
-            "write the pass with --file and add it to the table it belongs to"
+            f"{project}: {listed} are {len(found)} tables of {kind.value}, and one cannot be "
+            "chosen; write it with --file and add it to the table it belongs to"
         )
     raise UsageError(
-        f"{project}: there is no table of passes behind {listed}; it must be a module of a package "
-        "with an assignment such as PLUGIN = Plugin(passes={})"
+        f"{project}: there is no table of {kind.value} behind {listed}; it must be a module of a "
+        f"package with an assignment such as PLUGIN = Plugin({kind.value}={{}})"
     )
 
 
@@ -125,14 +134,14 @@ def _entry_points(project: Path) -> tuple[str, ...]:
     return tuple(str(point) for point in points.values())
 
 
-def _table(project: Path, point: str) -> PassTable | None:
+def _table(project: Path, point: str, kind: Kind) -> PluginTable | None:
     module, _, attribute = (part.strip() for part in point.partition(":"))
     for path in _module_files(project, module):
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         source = path.read_bytes()
-        rows = _rows(source, attribute)
+        rows = _rows(source, attribute, kind)
         if package and rows is not None:
-            return PassTable(package, attribute, path, source, rows)
+            return PluginTable(kind, package, attribute, path, source, rows)
     return None
 
 
@@ -147,8 +156,8 @@ def _module_files(project: Path, module: str) -> tuple[Path, ...]:
     return tuple(path for path in candidates if path.is_file())
 
 
-def _rows(source: bytes, attribute: str) -> ast.Dict | None:
-    """The dict literal in ``attribute = Plugin(passes={...})``."""
+def _rows(source: bytes, attribute: str, kind: Kind) -> ast.Dict | None:
+    """The dict literal in ``attribute = Plugin(KIND={...})``."""
     try:
         module = ast.parse(source)
     except SyntaxError:
@@ -163,7 +172,7 @@ def _rows(source: bytes, attribute: str) -> ast.Dict | None:
             continue
         value = getattr(statement, "value", None)
         for item in value.keywords if isinstance(value, ast.Call) else ():
-            if item.arg == "passes" and isinstance(item.value, ast.Dict):
+            if item.arg == kind.value and isinstance(item.value, ast.Dict):
                 return item.value
     return None
 

@@ -12,7 +12,7 @@ import pytest
 
 from graphfix.errors import UsageError
 from graphfix.plugins import load_registry
-from graphfix.stages.new import new_pass, new_pass_file
+from graphfix.stages.new_pass import new_pass, new_pass_file
 from tests import golden
 
 ROOT = Path(__file__).parents[3]
