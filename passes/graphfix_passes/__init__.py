@@ -26,6 +26,7 @@ PLUGIN = Plugin(
         "no-op": "graphfix_passes.no_op:NoOp",
         "opset": "graphfix_passes.opset:Opset",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",
+        "pad-fold": "graphfix_passes.pad_fold:PadFold",
         "prelu-slope": "graphfix_passes.prelu_slope:PreluSlope",
         "prune": "graphfix_passes.prune:Prune",
         "reduce-axes": "graphfix_passes.reduce_axes:ReduceAxes",
