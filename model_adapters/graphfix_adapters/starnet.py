@@ -95,7 +95,10 @@ class StarNet(Adapter):
         """Of every LMDB folder in ``data``, whose place in it begins the names."""
         folders = sorted(path.parent for path in data.rglob("data.mdb"))
         if not folders:
-            raise UsageError(f"{data}: holds no LMDB folder of words (none has a data.mdb)")
+            raise UsageError(
+                f"{data}: holds no LMDB folder of words (none has a data.mdb); give one, or a "
+                "folder of several"
+            )
         for folder in folders:
             place = "".join(f"{part}_" for part in folder.relative_to(data).parts)
             for word in lmdb_words(folder):

@@ -28,8 +28,6 @@ HEIGHT, WIDTH = 32, 100
 FIDUCIALS = 20
 CHARACTERS = 36
 """Digits and letters."""
-STEPS = 25
-"""Of the decoder with attention: the length of the longest text."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,9 @@ class Size:
     """Channels of the network that places the fiducial points."""
     localization_hidden: int
     hidden: int
-    """Of the LSTM, in each direction."""
+    """Of the LSTM in each direction, and of the decoder with attention."""
+    steps: int
+    """Of the decoder with attention: the length of the longest text."""
 
 
 class ConvBN(nn.Layer):
@@ -349,10 +349,16 @@ class ResNetVd(nn.Layer):
 
 
 SIZES = {
-    ("mobilenetv3", "full"): Size(lambda: MobileNetV3(LARGE, 960, 0.5), (16, 32, 64, 128), 64, 96),
-    ("mobilenetv3", "small"): Size(lambda: MobileNetV3(SMALL, 576, 0.25), (8, 16, 32, 64), 32, 32),
-    ("resnet34", "full"): Size(lambda: ResNetVd((3, 4, 6, 3), 64), (64, 128, 256, 512), 256, 256),
-    ("resnet34", "small"): Size(lambda: ResNetVd((1, 2, 1, 1), 8), (8, 16, 32, 64), 32, 32),
+    ("mobilenetv3", "full"): Size(
+        lambda: MobileNetV3(LARGE, 960, 0.5), (16, 32, 64, 128), 64, 96, 25
+    ),
+    ("mobilenetv3", "small"): Size(
+        lambda: MobileNetV3(SMALL, 576, 0.25), (8, 16, 32, 64), 32, 32, 6
+    ),
+    ("resnet34", "full"): Size(
+        lambda: ResNetVd((3, 4, 6, 3), 64), (64, 128, 256, 512), 256, 256, 25
+    ),
+    ("resnet34", "small"): Size(lambda: ResNetVd((1, 2, 1, 1), 8), (8, 16, 32, 64), 32, 32, 6),
 }
 CONFIGURATIONS = {
     ("mobilenetv3", "ctc"): "rec_mv3_tps_bilstm_ctc.yml",
@@ -367,7 +373,7 @@ class CTC(nn.Layer):
 
     classes = CHARACTERS + 1
 
-    def __init__(self, inside: int, hidden: int) -> None:
+    def __init__(self, inside: int, size: Size) -> None:
         super().__init__()
         self.scores = nn.Linear(inside, self.classes)
 
@@ -387,9 +393,10 @@ class Attention(nn.Layer):
 
     classes = CHARACTERS + 2
 
-    def __init__(self, inside: int, hidden: int) -> None:
+    def __init__(self, inside: int, size: Size) -> None:
         super().__init__()
-        self.hidden = hidden
+        hidden = size.hidden
+        self.size = size
         self.of_column = nn.Linear(inside, hidden, bias_attr=False)
         self.of_state = nn.Linear(hidden, hidden)
         self.weight = nn.Linear(hidden, 1, bias_attr=False)
@@ -408,10 +415,10 @@ class Attention(nn.Layer):
 
     def states(self, columns: paddle.Tensor) -> paddle.Tensor:
         batch = paddle.shape(columns)[0]
-        state = paddle.zeros([batch, self.hidden])
+        state = paddle.zeros([batch, self.size.hidden])
         said = paddle.zeros([batch], dtype="int64")
         states = []
-        for _ in range(STEPS):
+        for _ in range(self.size.steps):
             state = self.step(columns, state, said)
             said = self.scores(state).argmax(axis=1)
             states.append(state)
@@ -432,7 +439,7 @@ class StarNet(nn.Layer):
         self.lstm = nn.LSTM(
             self.backbone.out_channels, size.hidden, num_layers=2, direction="bidirectional"
         )
-        self.head = HEADS[head](2 * size.hidden, size.hidden)
+        self.head = HEADS[head](2 * size.hidden, size)
 
     def columns(self, x: paddle.Tensor) -> paddle.Tensor:
         x = self.backbone(self.transform(x))
