@@ -8,6 +8,7 @@ from graphfix.plugins import Plugin
 
 PLUGIN = Plugin(
     adapters={
+        "dbnet": "graphfix_adapters.dbnet:DBNet",
         "intrada": "graphfix_adapters.intrada:IntraDA",
         "nas-fpn": "graphfix_adapters.nas_fpn:NasFpn",
         "starnet": "graphfix_adapters.starnet:StarNet",
