@@ -78,21 +78,8 @@ class Approximate(Contract):
 
 
 @dataclass(frozen=True)
-class Interface(Contract):
-    """Graph inputs or outputs were renamed, trimmed or retyped on purpose.
-
-    ``outputs`` maps each output of the model after to the value in the model before that it must
-    equal; ``inputs`` maps inputs after to inputs before. ``base`` says how the numbers compare.
-    """
-
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    base: Contract = field(default_factory=Exact)
-
-
-@dataclass(frozen=True)
 class Substitution:
-    """One place where the model before held a stand-in that must not be compared with.
+    """A value that has no counterpart in the model before, and what it must be instead.
 
     ``reference`` takes the arrays of ``inputs`` in order and returns the array ``output`` must
     hold; it is independent of the nodes the pass put there.
@@ -101,6 +88,22 @@ class Substitution:
     inputs: tuple[str, ...]
     output: str
     reference: Callable[..., Array]
+
+
+@dataclass(frozen=True)
+class Interface(Contract):
+    """Graph inputs or outputs were renamed, trimmed or retyped on purpose.
+
+    ``outputs`` maps each output of the model after to the value in the model before that it must
+    equal; ``inputs`` maps inputs after to inputs before. ``base`` says how the numbers compare.
+    An output that no value before equals is ``derived`` from several of them.
+    """
+
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    base: Contract = field(default_factory=Exact)
+    derived: tuple[Substitution, ...] = ()
+    """New outputs, each with its reference; their inputs are values of the model before."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,11 @@ def compose(passes: Sequence[tuple[str, Contract]]) -> Composition:
 def _conditions(text: str, contract: Contract) -> list[str]:
     if isinstance(contract, Interface):
         outputs = ", ".join(
-            name if name == old else f"{name} (was {old})" for name, old in contract.outputs.items()
+            [
+                name if name == old else f"{name} (was {old})"
+                for name, old in contract.outputs.items()
+            ]
+            + [f"{new.output} (made of {', '.join(new.inputs)})" for new in contract.derived]
         )
         about = f"; the promise is about {outputs}" if outputs else ""
         return [f"{text} changes inputs or outputs{about}", *_conditions(text, contract.base)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.contract import Array, Interface
+from graphfix.contract import Array, Interface, Substitution
 from graphfix.runners.onnxruntime import NotRunnable, Session
 from graphfix.spec import Binding, bindings
 from graphfix.verify.dtypes import (
@@ -28,6 +28,8 @@ class InterfaceMap:
 
     outputs: Mapping[str, str]
     inputs: Mapping[str, str]
+    derived: tuple[Substitution, ...] = ()
+    """Outputs that are made of several values before."""
 
 
 def interface_map(contract: Interface, before: ir.Model, after: ir.Model) -> InterfaceMap | str:
@@ -36,8 +38,14 @@ def interface_map(contract: Interface, before: ir.Model, after: ir.Model) -> Int
     known |= {value.name for value in before.graph.initializers.values()}
     known |= {out.name for node in before.graph for out in node.outputs}
     outputs: dict[str, str] = {}
+    derived = {place.output: place for place in contract.derived}
     for value in after.graph.outputs:
         name = value.name or ""
+        if name in derived:
+            lost = [source for source in derived[name].inputs if source not in known]
+            if lost:
+                return f"output {name!r} is said to be made of {lost[0]!r}, which is not there"
+            continue
         source = contract.outputs.get(name, name)
         if source not in known:
             return (
@@ -55,7 +63,10 @@ def interface_map(contract: Interface, before: ir.Model, after: ir.Model) -> Int
         if source not in had:
             return f"input {name!r} is new, and the contract does not say which input it was"
         inputs[name] = source
-    return InterfaceMap(outputs, inputs)
+    made = {value.name for value in after.graph.outputs}
+    return InterfaceMap(
+        outputs, inputs, tuple(place for name, place in derived.items() if name in made)
+    )
 
 
 @dataclass(frozen=True)

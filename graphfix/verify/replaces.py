@@ -58,7 +58,10 @@ def run_replacement(
     if evaluation.failure:
         return ReplacementRuns(evaluation)
     runs = [run for run in evaluation.runs if run is not None]
-    references = {place.output: tuple(_reference(place, run) for run in runs) for place in places}
+    references = {
+        place.output: tuple(referred(place, run, run[place.output]) for run in runs)
+        for place in places
+    }
     cut_feeds = tuple(
         replace(feed, feed={**feed.feed, **{name: run[name] for name in results}})
         for feed, run in zip(feeds, runs, strict=True)
@@ -91,16 +94,20 @@ def run_replacement(
     )
 
 
-def _reference(place: Substitution, run: Outputs) -> Array:
+def referred(place: Substitution, values: Outputs, like: Any) -> Array:
+    """What the reference makes of ``values``, in the element type of ``like``.
+
+    Raises:
+        PluginError: the reference fails.
+    """
     try:
-        wanted = np.asarray(place.reference(*(run[name] for name in place.inputs)))
+        wanted = np.asarray(place.reference(*(values[name] for name in place.inputs)))
     except Exception as error:
         raise PluginError(
             f"the reference of the replacement at {place.output!r} fails: "
             f"{type(error).__name__}: {error}"
         ) from error
-    actual = run[place.output]
-    rounded: Array = wanted.astype(actual.dtype)
+    rounded: Array = wanted.astype(np.asarray(like).dtype)
     return rounded
 
 

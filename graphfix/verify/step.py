@@ -12,10 +12,10 @@ from graphfix.verify.compare import OutputComparison
 from graphfix.verify.comparer import Columns, Comparer, verdict
 from graphfix.verify.evaluate import Evaluation, evaluate
 from graphfix.verify.feeds import FeedSet
-from graphfix.verify.interface import interface_map, move_feeds, stuck_dim
+from graphfix.verify.interface import InterfaceMap, interface_map, move_feeds, stuck_dim
 from graphfix.verify.localise import first_diverging
 from graphfix.verify.ranges import check_ranges, narrowed
-from graphfix.verify.replaces import run_replacement
+from graphfix.verify.replaces import referred, run_replacement
 from graphfix.verify.state import Segment, Source, State
 from graphfix.verify.tolerance import arithmetic
 from graphfix.verify.verification import Status, Verification
@@ -214,10 +214,12 @@ class _Step:
             return self._failed(mapped)
         if state.pending:
             return self._unknown("onnxruntime lacks a kernel for the model before")
+        given = {value.name for value in before.graph.inputs} if mapped.derived else set()
         moved = move_feeds(
             mapped, before, self.model, state.feeds, self.settings.dims, self.settings.seed
         )
-        inner = tuple(dict.fromkeys(v for v in mapped.outputs.values() if v not in state.names))
+        read = (*mapped.outputs.values(), *(n for d in mapped.derived for n in d.inputs))
+        inner = tuple(dict.fromkeys(v for v in read if v not in state.names and v not in given))
         feeds_before, feeds_after, was = moved.before, moved.after, state.values
         if inner or moved.fresh:
             reference = evaluate(before, feeds_before, extra=inner)
@@ -244,12 +246,24 @@ class _Step:
         random = frozenset(n for n, v in mapped.outputs.items() if v in state.random)
         names = {name: v for name, v in mapped.outputs.items() if name not in random}
         values = {name: after.column(name) for name in after.names}
-        found = comparer.columns(expected, values, names)
+        found = list(comparer.columns(expected, values, names))
+        references = _derived(mapped, feeds_before, was, values)
+        inside = self._comparer(feeds_before, None, retyped=True)
+        found += inside.columns(references, values, {name: name for name in references})
         answer = verdict(found, left_out=sorted(random))
         if answer.status is Status.FAILED:
             return self._explained(answer, comparer, feeds_before, feeds_after)
         if stuck := stuck_dim(before, self.model, mapped, self.settings.seed):
             return self._failed(stuck)
+        if mapped.derived:
+            accepted = self._accept(self._close(state), after)
+            accepted = replace(accepted, feeds=feeds_after, random=random)
+            own = {name: name for name in after.names}
+            parts = "the whole is compared in two parts, before and after the outputs changed"
+            start = Segment(
+                None, feeds_after, values, own, arithmetic(self.model), remarks=(parts,)
+            )
+            return Outcome(answer, replace(accepted, segment=start))
         new = self._continued(state, mapped.outputs, inner) if not moved.fresh else None
         if new is None:
             reason = (
@@ -331,6 +345,22 @@ class _Step:
             closed = replace(closed, gaps=(*closed.gaps, runs.unclear))
         accepted = self._accept(closed, after)
         return Outcome(answer, replace(accepted, segment=start))
+
+
+def _derived(
+    mapped: InterfaceMap, feeds: Sequence[FeedSet], was: Columns, values: Columns
+) -> dict[str, tuple[Any, ...]]:
+    """What outputs that no value before equals must be, for each feed set."""
+    runs = [
+        {**feed.feed, **{name: column[k] for name, column in was.items()}}
+        for k, feed in enumerate(feeds)
+    ]
+    return {
+        place.output: tuple(
+            referred(place, run, values[place.output][k]) for k, run in enumerate(runs)
+        )
+        for place in mapped.derived
+    }
 
 
 def _list(names: Sequence[str]) -> str:

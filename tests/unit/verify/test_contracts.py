@@ -171,6 +171,34 @@ def test_exposed_value_that_the_original_lacks_is_compared_from_there_on() -> No
     assert "compared in two parts" in run.final.reason
 
 
+MADE = Interface(
+    outputs={"b": "b"},
+    derived=(Substitution(("a", "x"), "joined", lambda a, x: a.astype(np.float64) * x),),
+)
+TWO = "float[2,3] joined, float[2,3] b"
+
+
+def test_output_that_is_made_of_several_values_before() -> None:
+    after = model("a = Relu (x)\n b = Neg (a)\n joined = Mul (a, x)", out=TWO)
+    wrong = after.replace("Mul", "Add")
+    run = drive(CHAIN, (after, MADE), (after, Exact()))
+
+    assert statuses(run) == [PASSED, PASSED, PASSED]
+    assert {c.output for c in run.first.comparisons} == {"joined", "b"}
+    assert "before and after the outputs changed" in run.final.reason
+    assert drive(CHAIN, (wrong, MADE)).first.reason.startswith("output 'joined'")
+    assert statuses(drive(CHAIN, (after, MADE), (wrong, Exact())))[1:] == [FAILED, FAILED]
+
+
+def test_output_that_is_made_of_what_is_not_there() -> None:
+    after = model("a = Relu (x)\n b = Neg (a)\n joined = Mul (a, x)", out=TWO)
+    lost = Interface(derived=(Substitution(("c",), "joined", squared),))
+
+    assert drive(CHAIN, (after, lost)).first.reason == (
+        "output 'joined' is said to be made of 'c', which is not there"
+    )
+
+
 STAND_IN = model("g = Identity (x)\n p = Add (g, g)\n y = Neg (p)")
 """``p`` should be g squared; the exporter planted a sum."""
 
