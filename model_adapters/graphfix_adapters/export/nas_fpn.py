@@ -268,7 +268,7 @@ class Detector(nn.Module):
         picked = self.suppress(boxes[None], scores[None])
         labels, numbers = picked[:, 1], picked[:, 2]
         best = scores.reshape(-1)[labels * boxes.shape[0] + numbers]
-        # Rows for the case that fewer are found; and so the outputs have one size.
+        # Spare rows, so that the outputs have one size however few are found.
         best = torch.cat([best, best.new_zeros(MOST)])
         rows = torch.cat([boxes[numbers], boxes.new_zeros(MOST, 4)])
         labels = torch.cat([labels, labels.new_full((MOST,), -1)])
@@ -392,6 +392,14 @@ def by_dynamo(detector: nn.Module, example: torch.Tensor, given: argparse.Namesp
     )  # fmt: skip
 
 
+def size(text: str) -> tuple[int, int]:
+    """Height and width, from a text such as ``640x640``."""
+    height, width = map(int, text.split("x"))
+    if height % STRIDES[-1] or width % STRIDES[-1]:
+        raise argparse.ArgumentTypeError(f"{text}: must be multiples of {STRIDES[-1]}")
+    return height, width
+
+
 def main() -> None:
     """Read the options and write the model."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -404,15 +412,12 @@ def main() -> None:
     parser.add_argument("--opset", type=int, default=11)
     parser.add_argument("--exporter", choices=("torchscript", "dynamo"), default="torchscript")
     parser.add_argument("--width", choices=sorted(WIDTHS), default="full")
-    parser.add_argument("--size", default="640x640")
+    parser.add_argument("--size", type=size, default="640x640")
     given = parser.parse_args()
-    height, width = map(int, given.size.split("x"))
-    if height % STRIDES[-1] or width % STRIDES[-1]:
-        parser.error(f"--size {given.size}: must be multiples of {STRIDES[-1]}")
     network = load(given)
-    detector = Detector(network, (height, width), CANDIDATES[given.width]).eval()
+    detector = Detector(network, given.size, CANDIDATES[given.width]).eval()
     write = by_dynamo if given.exporter == "dynamo" else by_torchscript
-    write(detector, torch.zeros(1, 3, height, width), given)
+    write(detector, torch.zeros(1, 3, *given.size), given)
     print(f"{sum(p.numel() for p in network.parameters())} parameters, opset {given.opset}")
 
 
