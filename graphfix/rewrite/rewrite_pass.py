@@ -1,7 +1,7 @@
 """The usual pass: an anchor operator and a function from the anchor to its replacement."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -16,6 +16,9 @@ from graphfix.rewrite.subgraphs import subgraphs_of_node
 
 _Anchor = tuple[Scope, ir.Node, tuple[ir.Node, ...]]
 """A scope, an anchor in it, and the nodes whose subgraphs hold the scope."""
+_MOST_ROUNDS = 8
+_ROUND = 10**9
+"""What the numbers of the anchors of one round begin with."""
 Replacement = ir.Value | Sequence[ir.Value | None] | Mapping[ir.Value, ir.Value]
 
 
@@ -59,6 +62,25 @@ class RewritePass(Pass):
             for value, type_, shape in stated:
                 value.type, value.shape = type_, shape
         return result
+
+    def run_again(
+        self, model: ir.Model, context: PassContext, worthwhile: Callable[[PassResult], bool]
+    ) -> PassResult:
+        """Rewrite the selected anchors, and again what that has made, while it is worthwhile.
+
+        For a ``run`` of passes whose rewrites show the way to others. Later rounds count their
+        anchors from large numbers on, so that an excluded anchor is one of its own round.
+        """
+        total = last = RewritePass.run(self, model, context)
+        for number in range(1, _MOST_ROUNDS):
+            if not worthwhile(last):
+                break
+            first = number * _ROUND
+            excluded = {k - first: why for k, why in context.excluded.items() if k >= first}
+            last = RewritePass.run(self, model, replace(context, excluded=excluded))
+            more = [replace(r, anchor=first + (r.anchor or 0)) for r in last.rewrites]
+            total = replace(total, rewrites=(*total.rewrites, *more), skips=last.skips)
+        return total
 
     def _run(self, model: ir.Model, context: PassContext) -> PassResult:
         rw = Rewriter(model, context)

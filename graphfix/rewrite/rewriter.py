@@ -355,6 +355,33 @@ class Rewriter:
             model.ir_version = needed
             self._current.undo.append(lambda: setattr(model, "ir_version", old))
 
+    def adopt(self, graph: ir.Graph, inputs: Sequence[ir.Value] = ()) -> tuple[ir.Value, ...]:
+        """Move the nodes of ``graph`` in front of the anchor and return what its outputs were.
+
+        ``graph`` is a subgraph of the anchor, or a copy of one; its inputs become ``inputs``. The
+        nodes get names as new ones do. :meth:`abandon` does not put them back: adopt when nothing
+        speaks against the rewrite any more.
+        """
+        site, outputs = self._current, list(graph.outputs)
+        moved: dict[ir.Value, ir.Value] = {}
+        graph.outputs.clear()
+        for value in tuple(graph.initializers.values()):
+            assert value.const_value is not None
+            moved[value] = self.tensor(value.const_value)
+        moved.update(zip(graph.inputs, inputs, strict=True))
+        for old, new in moved.items():
+            convenience.replace_all_uses_with(old, new)
+        nodes = list(graph)
+        graph.remove(nodes)
+        for node in nodes:
+            node.name = name = self._fresh(f"{site.label}/{node.op_type}")
+            for index, value in enumerate(node.outputs):
+                if value.name:
+                    value.name = name if index == 0 else self._fresh(f"{name}_out{index}")
+        site.scope.insert_before(site.anchor, nodes)
+        site.added += nodes
+        return tuple(moved.get(value, value) for value in outputs)
+
     def copy(self, node: ir.Node, *inputs: ir.Value | None, **changed: AttrValue) -> ir.Value:
         """Insert a copy of a one-output node with other inputs and some attributes changed."""
         attributes: dict[str, AttrValue] = {

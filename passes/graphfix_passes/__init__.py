@@ -20,6 +20,7 @@ PLUGIN = Plugin(
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
         "gather-negative": "graphfix_passes.gather_negative:GatherNegative",
         "gridsample": "graphfix_passes.gridsample:GridSample",
+        "if-fold": "graphfix_passes.if_fold:IfFold",
         "int64-to-int32": "graphfix_passes.int64_to_int32:Int64ToInt32",
         "mask-value": "graphfix_passes.mask_value:MaskValue",
         "names": "graphfix_passes.names:Names",

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -22,9 +22,6 @@ from graphfix_passes._size_chain import SizeChain, size_chain
 
 _TAKERS = ("Reshape", "Expand")
 """Operators whose input 1 is a shape that need not be computed to be right."""
-_MOST_ROUNDS = 8
-_ROUND = 10**9
-"""What the numbers of the anchors of one round begin with."""
 _CLEARLY = 2
 """A chain is replaced by another one if that has at least so many nodes less."""
 
@@ -67,17 +64,9 @@ class FoldShapes(RewritePass):
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """Run until nothing changes: a chain that two values share is shorter when one is gone."""
-        total = super().run(model, context)
-        last = total
-        for number in range(1, _MOST_ROUNDS):
-            if not any(rewrite.note for rewrite in last.rewrites):
-                break  # no chain was replaced
-            first = number * _ROUND
-            excluded = {k - first: why for k, why in context.excluded.items() if k >= first}
-            last = super().run(model, replace(context, excluded=excluded))
-            more = [replace(r, anchor=first + (r.anchor or 0)) for r in last.rewrites]
-            total = replace(total, rewrites=(*total.rewrites, *more))
-        return total
+        return self.run_again(
+            model, context, lambda last: any(rewrite.note for rewrite in last.rewrites)
+        )
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip | None:
         """Fold what leaves the computation of sizes at this node, or the shape it takes."""

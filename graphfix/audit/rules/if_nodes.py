@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from graphfix.audit.reading import foldable
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -27,9 +28,15 @@ class IfNodes(NodeRule):
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """Every one."""
-        fixed = view.constant(view.input(node, 0)) is not None
+        condition = view.input(node, 0)
+        if view.constant(condition) is not None:
+            fact, fixed = "has a constant condition", True
+        elif condition is not None and foldable(condition):
+            fact, fixed = "has a condition that depends on shapes alone", True
+        else:
+            fact, fixed = "chooses between branches when the model runs", False
         yield self.finding(
-            "has a constant condition" if fixed else "chooses between branches when the model runs",
+            fact,
             view.label(node),
             remedy="if-fold" if fixed else None,
             advice="" if fixed else "export with a fixed choice: torch.jit.trace, or a constant",
