@@ -66,8 +66,8 @@ class MaskValue(RewritePass):
             raise PassError(f"value={self.value:g} must lie between -65504 and -10000")
         return super().run(model, context)
 
-    def rewrite(self, node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip | None:
-        """Rebuild what the Softmax reads, with another mask."""
+    def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | Skip | None:
+        """Rebuild the Softmax and what it reads, with another mask: only its result is equal."""
         data = node.inputs[0]
         masked = rw.producer(data, "Add", "Where")
         if masked is None or data is None:
@@ -95,7 +95,8 @@ class MaskValue(RewritePass):
         lowered = self._lowered(mask, node, rw)
         inputs = [lowered if value is mask.value else value for value in masked.inputs]
         (result,) = rw.restate(masked, inputs)
-        return {data: result}
+        (softened,) = rw.restate(node, [result])
+        return softened
 
     def _lowered(self, mask: "_Mask", node: ir.Node, rw: Rewriter) -> ir.Value:
         """The mask with ``value`` in place of what float16 does not hold."""

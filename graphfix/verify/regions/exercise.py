@@ -72,13 +72,13 @@ def _idle(column: Column) -> str:
 
 def _varies(array: Any) -> bool:
     """Whether there are numbers besides the smallest and the largest."""
-    if array.size == 1:
-        return True
+    if array.size < 8:
+        return array.size > 0
     flat = array.reshape(-1)
     if flat.dtype.kind != "f":
         flat = double(flat)
     inside = (flat != flat.min()) & (flat != flat.max())
-    return bool(inside.any()) or flat.size < 8
+    return bool(inside.any())
 
 
 def _reacts(column: Column) -> bool:
