@@ -33,9 +33,6 @@ from graphfix.errors import GraphfixError
 if TYPE_CHECKING:
     from graphfix.plugins import Plugin
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
-
 app = typer.Typer(
     name="graphfix",
     help="ONNX graph surgery that proves it kept the model's meaning.",
@@ -101,7 +98,8 @@ def main(plugins: "Mapping[str, Plugin] | None" = None) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except SystemExit as end:
-        if end.code == INTERRUPTED:  # typer makes this of Ctrl-C, without a word
+        # typer makes this of Ctrl-C, without a word; a command that has said more has no such cause
+        if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
             print("interrupted", file=sys.stderr)
         raise
     except BrokenPipeError:
