@@ -77,7 +77,7 @@ def test_the_audit_agrees_with_the_stand_in_before_and_after_lowering() -> None:
     assert counts["lowered taken"] > counts["taken"] > 100, counts
 
 
-@pytest.mark.parametrize("example", ["starnet.onnx", "starnet.fixed.onnx"])
+@pytest.mark.parametrize("example", ["starnet.onnx", "starnet_placeholder.onnx"])
 @pytest.mark.parametrize("cann", RELEASES)
 def test_the_audit_agrees_on_the_examples(example: str, cann: str) -> None:
     model = load(ROOT / "examples" / example)
