@@ -24,6 +24,7 @@ PLUGIN = Plugin(
         "int64-to-int32": "graphfix_passes.int64_to_int32:Int64ToInt32",
         "mask-value": "graphfix_passes.mask_value:MaskValue",
         "names": "graphfix_passes.names:Names",
+        "nms-tail": "graphfix_passes.nms_tail:NmsTail",
         "no-op": "graphfix_passes.no_op:NoOp",
         "opset": "graphfix_passes.opset:Opset",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",

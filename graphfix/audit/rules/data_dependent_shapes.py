@@ -15,7 +15,8 @@ class DataDependentShapes(NodeRule):
 
     Everything after it has dynamic shapes: gears and the static graph for the AI Core are lost. In
     front of it the model can end (``out-nodes``), with the rest done on the host; a TopK or a Where
-    of a fixed size can take its place; NonMaxSuppression can be BatchMultiClassNMS (``nms-tail``).
+    of a fixed size can take its place. In front of NonMaxSuppression ``nms-tail`` ends a model, or
+    makes it BatchMultiClassNMS; both change the outputs, so that somebody has to want it.
     """
 
     id = "GF141"
@@ -34,6 +35,8 @@ class DataDependentShapes(NodeRule):
         yield self.finding(
             f"the data decide the size of what {node.op_type} makes",
             view.label(node),
-            remedy="nms-tail" if suppression else None,
-            advice="end the model before it with out-nodes, or use a form of fixed size",
+            advice="end the model before it with nms-tail, or nms-tail{mode=replace} makes a fixed "
+            "number of boxes"
+            if suppression
+            else "end the model before it with out-nodes, or use a form of fixed size",
         )
