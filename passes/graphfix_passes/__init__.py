@@ -12,6 +12,7 @@ PLUGIN = Plugin(
         "concat-merge": "graphfix_passes.concat_merge:ConcatMerge",
         "constants": "graphfix_passes.constants:Constants",
         "conv-attrs": "graphfix_passes.conv_attrs:ConvAttrs",
+        "conv1d-to-conv2d": "graphfix_passes.conv1d_to_conv2d:Conv1dToConv2d",
         "cse": "graphfix_passes.cse:Cse",
         "deform-conv": "graphfix_passes.deform_conv:DeformConv",
         "double-to-float": "graphfix_passes.double_to_float:DoubleToFloat",

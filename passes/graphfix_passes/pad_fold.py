@@ -51,8 +51,8 @@ class PadFold(RewritePass):
         of zeros with dilations, whose taps may all lie in the padding; the indices of a MaxPool.
 
     Numerics
-        Pools give the same numbers (those with NaN left aside), convolutions may add up in another
-        order.
+        Pools give the same numbers (those with NaN left aside; a zero behind Relu may change its
+        sign), convolutions may add up in another order.
     """
 
     name = "pad-fold"
@@ -85,12 +85,13 @@ class PadFold(RewritePass):
         reason = _obstacle(node, pad, padding, max(*begins, *ends), rw)
         if reason:
             return rw.skip(reason)
-        rw.promise(Exact() if node.op_type in _POOLS else Close())
+        same = node.op_type in _POOLS and (node.op_type != "MaxPool" or padding.value != 0)
+        rw.promise(Exact() if same else Close())
         inputs = [pad.inputs[0], *node.inputs[1:]]
         return rw.restate(node, inputs, drop=("auto_pad",), attributes=changed)
 
     def conclude(self, rewrites: Sequence[Rewrite], rw: Rewriter) -> Contract:
-        """Exact where only pools were rewritten."""
+        """Exact where every site is."""
         return Exact() if all(r.contract == Exact() for r in rewrites) else Close()
 
 
