@@ -10,6 +10,10 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+_RULE = 100
+"""Longest line under the headings: a row in a pipe may have any length."""
+
+
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; columns of numbers (or blanks) are set to the right.
 
@@ -36,7 +40,8 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console(width=width, highlight=False)
     with console.capture() as capture:
         console.print(table)
-    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    lines = (line.rstrip() for line in capture.get().splitlines())
+    print("\n".join(line[:_RULE] if line.startswith("──") else line for line in lines))
 
 
 def shortened(names: Sequence[str]) -> str:
