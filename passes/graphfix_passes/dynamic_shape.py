@@ -120,7 +120,8 @@ class _Change:
     def _read(self, value: ir.Value, shape: Shape, text: str) -> None:
         old = list(value.shape) if value.shape is not None else [ir.SymbolicDim(None)] * len(shape)
         if len(old) != len(shape):
-            raise PassError(f"shape={text}: the input has {len(old)} dims, not {len(shape)}")
+            hint = "" if "," in text else '; quote it, as in shape="x:1,3,?,?"'
+            raise PassError(f"shape={text}: the input has {len(old)} dims, not {len(shape)}{hint}")
         new = [
             self._dim(axis, _plain(was), dim, text)
             for axis, (was, dim) in enumerate(zip(old, shape, strict=True))
