@@ -1,14 +1,18 @@
 """The NAS-FPN adapter on a small network of its topology, exported by torch in several ways."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from graphfix.model import load
 from graphfix.plugins import load_registry
+from graphfix.runners.onnxruntime import Session
 from graphfix.stages.run import RunReport, RunRequest, Stage, Status, run
+from graphfix_adapters._suppression import suppress
 from graphfix_adapters.nas_fpn import NasFpn
 from tests.quiet import Quiet
 
@@ -62,3 +66,17 @@ def test_the_whole_chain(tmp_path: Path, options: dict[str, str], matches: dict[
     assert np.abs(scores[0] - scores[1]).mean() > 1e-3, "the output depends on the picture"
     figures = {f["name"]: f["value"] for f in report.facts(Stage.EVALUATE)["figures"]}
     assert 0 <= figures["AP"] <= 1
+    _assert_the_host_does_what_was_cut(Path(report.facts(Stage.EXPORT)["model"]), tmp_path / "tiny")
+
+
+def _assert_the_host_does_what_was_cut(exported: Path, data: Path) -> None:
+    model = load(exported)
+    (cut,) = (node for node in model.graph if node.op_type == "NonMaxSuppression")
+    boxes, scores = (str(value.name) for value in cut.inputs[:2] if value is not None)
+    session = Session(model, outputs=[boxes, scores])
+    for sample in SmallNasFpn().samples(data):
+        made: Mapping[str, Any] = session.run(sample.inputs)
+        kept = suppress(made[boxes][0], made[scores][0], score=0.05, overlap=0.5, most=100)
+        np.testing.assert_array_equal(kept.boxes, made["dets"][:, :4])
+        np.testing.assert_array_equal(kept.scores, made["dets"][:, 4])
+        np.testing.assert_array_equal(kept.classes, made["labels"])
