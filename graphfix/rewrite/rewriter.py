@@ -241,6 +241,28 @@ class Rewriter:
             return None
         return node if not op_types or node.op_type in op_types else None
 
+    def rank(self, value: ir.Value | None) -> int | None:
+        """Number of dimensions, where known."""
+        return None if value is None or value.shape is None else len(value.shape)
+
+    def dims(self, value: ir.Value | None) -> tuple[int | None, ...] | None:
+        """Dimensions, ``None`` for a symbolic one; ``None`` when even the rank is unknown."""
+        if value is None or value.shape is None:
+            return None
+        return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
+
+    def shape_of(self, value: ir.Value) -> ir.Value:
+        """The shape as a value: a constant where it is known, so that it stays known after."""
+        dims = self.dims(value)
+        known = [dim for dim in dims or () if dim is not None]
+        if dims is not None and len(known) == len(dims):
+            return self.const(np.asarray(known, np.int64))
+        return self.op("Shape", value)
+
+    def dtype(self, value: ir.Value | None) -> ir.DataType | None:
+        """Element type of a tensor, where known."""
+        return None if value is None else value.dtype
+
     def only_reader(self, value: ir.Value, *op_types: str) -> ir.Node | None:
         """The one node that reads ``value``, if that is its only use and it is no graph output.
 

@@ -17,6 +17,7 @@ PLUGIN = Plugin(
         "deform-conv": "graphfix_passes.deform_conv:DeformConv",
         "double-to-float": "graphfix_passes.double_to_float:DoubleToFloat",
         "dynamic-shape": "graphfix_passes.dynamic_shape:DynamicShape",
+        "einsum": "graphfix_passes.einsum:Einsum",
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
         "gather-negative": "graphfix_passes.gather_negative:GatherNegative",

@@ -8,7 +8,6 @@ adapter builds goes on from there in the same way, so an adapter knows one step 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import onnx
 import onnx_ir as ir
 
@@ -101,28 +100,6 @@ class Converter(Rewriter):
         """Start a rewrite; new names derive from the node of the original model."""
         super().begin(anchor, scope)
         self._current.label = self._root_label or node_label(anchor)
-
-    def rank(self, value: ir.Value | None) -> int | None:
-        """Number of dimensions, where known."""
-        return None if value is None or value.shape is None else len(value.shape)
-
-    def dims(self, value: ir.Value | None) -> tuple[int | None, ...] | None:
-        """Dimensions, ``None`` for a symbolic one; ``None`` when even the rank is unknown."""
-        if value is None or value.shape is None:
-            return None
-        return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
-
-    def shape_of(self, value: ir.Value) -> ir.Value:
-        """The shape as a value: a constant where it is known, so that it stays known after."""
-        dims = self.dims(value)
-        known = [dim for dim in dims or () if dim is not None]
-        if dims is not None and len(known) == len(dims):
-            return self.const(np.asarray(known, np.int64))
-        return self.op("Shape", value)
-
-    def dtype(self, value: ir.Value | None) -> ir.DataType | None:
-        """Element type of a tensor, where known."""
-        return None if value is None else value.dtype
 
     @property
     def root(self) -> str:

@@ -1,12 +1,13 @@
 """Einsum as Transpose, Reshape, MatMul, Mul and ReduceSum, two operands at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
-import numpy as np
 import onnx_ir as ir
 
-from graphfix.rewrite.opsets import Answer, Converter
-from graphfix.rewrite.records import Skip
+from graphfix.rewrite import Rewriter, Skip
+from graphfix_passes._axes import reduced, unsqueezed
 from graphfix_passes._opset.table import DOWN
 
 
@@ -19,8 +20,8 @@ class _Term:
     dims: tuple[int | None, ...]
 
 
-@DOWN.at(12, "Einsum")
-def _einsum(node: ir.Node, rw: Converter) -> Answer:
+def einsum(node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
+    """What computes the same as an Einsum, in the opset of the anchor."""
     equation = node.attributes["equation"].as_string().replace(" ", "")
     shapes = [rw.dims(value) for value in node.inputs]
     parsed = _parse(equation, [None if dims is None else len(dims) for dims in shapes])
@@ -35,6 +36,8 @@ def _einsum(node: ir.Node, rw: Converter) -> Answer:
             return Skip(f"its equation {equation!r} takes a diagonal")
         known = dims or (None,) * len(letters)
         for letter, dim in zip(letters, known, strict=True):
+            if dim == 0:
+                return Skip(f"axis {letter!r} of its equation {equation!r} has no elements")
             if dim is not None and sizes.setdefault(letter, dim) != dim:
                 return Skip(f"its equation {equation!r} broadcasts axis {letter!r}")
         terms.append(_Term(value, letters, known))
@@ -44,6 +47,9 @@ def _einsum(node: ir.Node, rw: Converter) -> Answer:
         terms = [_product(first, second, wanted, rw), *rest]
     last = _sum_out(terms[0], set(result), rw)
     return _ordered(last, result, rw).value
+
+
+DOWN.at(12, "Einsum")(einsum)
 
 
 def _parse(equation: str, ranks: list[int | None]) -> tuple[list[str], str] | Skip:
@@ -72,7 +78,7 @@ def _parse(equation: str, ranks: list[int | None]) -> tuple[list[str], str] | Sk
     return expanded, result.replace("...", dots)
 
 
-def _product(first: _Term, second: _Term, wanted: set[str], rw: Converter) -> _Term:
+def _product(first: _Term, second: _Term, wanted: set[str], rw: Rewriter) -> _Term:
     first = _sum_out(first, wanted | set(second.letters), rw)
     second = _sum_out(second, wanted | set(first.letters), rw)
     both = [letter for letter in first.letters if letter in second.letters]
@@ -89,6 +95,8 @@ def _product(first: _Term, second: _Term, wanted: set[str], rw: Converter) -> _T
         spread = _unsqueeze(left.value, range(len(left.letters), len(letters)), rw)
         middle = range(len(batch), len(batch) + len(rows))
         return _Term(rw.op("Mul", spread, _unsqueeze(right.value, middle, rw)), letters, dims)
+    if not batch and len(inner) == len(columns) == 1 and rows:
+        return _Term(rw.op("MatMul", left.value, right.value), letters, dims)
     matrix = rw.op(
         "MatMul",
         _grouped(left, len(batch), (len(rows), len(inner)), rw),
@@ -96,61 +104,71 @@ def _product(first: _Term, second: _Term, wanted: set[str], rw: Converter) -> _T
     )
     if len(rows) == 1 and len(columns) == 1:
         return _Term(matrix, letters, dims)
-    parts = [
-        _sizes(left, range(len(batch) + len(rows)), rw),
-        _sizes(right, range(len(batch) + len(inner), len(right.letters)), rw),
-    ]
-    given = [part for part in parts if part is not None]
-    shape = rw.op("Concat", *given, axis=0) if given else rw.const(np.zeros(0, np.int64))
-    return _Term(rw.op("Reshape", matrix, shape), letters, dims)
+    parts = [_Size(left, range(axis, axis + 1)) for axis in range(len(batch) + len(rows))]
+    start = len(batch) + len(inner)
+    parts += [_Size(right, range(axis, axis + 1)) for axis in range(start, len(right.letters))]
+    kept = len(batch) + (1 if len(rows) == 1 else 0)
+    return _Term(_reshape(matrix, parts, kept, rw), letters, dims)
 
 
-def _grouped(term: _Term, batch: int, groups: tuple[int, int], rw: Converter) -> ir.Value:
+def _grouped(term: _Term, batch: int, groups: tuple[int, int], rw: Rewriter) -> ir.Value:
     """The tensor as a batch of matrices: the axes of each group become one."""
     if groups == (1, 1):
         return term.value
-    parts = [_sizes(term, range(batch), rw)]
-    start = batch
-    for count in groups:
-        axes = range(start, start + count)
-        size = _sizes(term, axes, rw)
-        if size is None:
-            parts.append(rw.const([1]))
-        else:
-            parts.append(size if count == 1 else rw.op("ReduceProd", size, axes=[0], keepdims=1))
-        start += count
-    given = [part for part in parts if part is not None]
-    return rw.op("Reshape", term.value, rw.op("Concat", *given, axis=0))
+    middle = batch + groups[0]
+    sizes = [_Size(term, range(axis, axis + 1)) for axis in range(batch)]
+    sizes += [_Size(term, range(batch, middle)), _Size(term, range(middle, middle + groups[1]))]
+    return _reshape(term.value, sizes, batch + (1 if groups[0] == 1 else 0), rw)
 
 
-def _sizes(term: _Term, axes: range, rw: Converter) -> ir.Value | None:
-    """The sizes of consecutive axes as a tensor; ``None`` for no axes."""
-    if not axes:
-        return None
-    known = [term.dims[axis] for axis in axes]
-    if None not in known:
-        return rw.const([dim or 0 for dim in known])
-    bounds = [rw.const([axes.start]), rw.const([axes.stop]), rw.const([0])]
-    return rw.op("Slice", rw.op("Shape", term.value), *bounds)
+@dataclass(frozen=True)
+class _Size:
+    """The product of the sizes of some axes of a tensor."""
+
+    term: _Term
+    axes: range
+
+    @property
+    def known(self) -> int | None:
+        dims = [self.term.dims[axis] for axis in self.axes]
+        return None if None in dims else prod(dim or 0 for dim in dims)
+
+    def computed(self, rw: Rewriter) -> ir.Value:
+        if self.known is not None:
+            return rw.const([self.known])
+        bounds = [rw.const([self.axes.start]), rw.const([self.axes.stop]), rw.const([0])]
+        sizes = rw.op("Slice", rw.op("Shape", self.term.value), *bounds)
+        return sizes if len(self.axes) == 1 else reduced(rw, "ReduceProd", sizes, [0])
 
 
-def _unsqueeze(value: ir.Value, axes: range, rw: Converter) -> ir.Value:
-    return rw.op("Unsqueeze", value, axes=list(axes)) if axes else value
+def _reshape(value: ir.Value, sizes: Sequence[_Size], kept: int, rw: Rewriter) -> ir.Value:
+    """``value`` in another shape, of which the first ``kept`` sizes are as they are.
+
+    The shape is a constant, with 0 for what is kept and -1, unless two sizes are open.
+    """
+    numbers = [0 if i < kept and s.known is None else s.known for i, s in enumerate(sizes)]
+    if numbers.count(None) <= 1:
+        return rw.op("Reshape", value, rw.const([-1 if n is None else n for n in numbers]))
+    return rw.op("Reshape", value, rw.op("Concat", *(s.computed(rw) for s in sizes), axis=0))
 
 
-def _sum_out(term: _Term, wanted: set[str], rw: Converter) -> _Term:
+def _unsqueeze(value: ir.Value, axes: range, rw: Rewriter) -> ir.Value:
+    return unsqueezed(rw, value, axes) if axes else value
+
+
+def _sum_out(term: _Term, wanted: set[str], rw: Rewriter) -> _Term:
     axes = [index for index, letter in enumerate(term.letters) if letter not in wanted]
     if not axes:
         return term
     kept = [index for index in range(len(term.letters)) if index not in axes]
     return _Term(
-        rw.op("ReduceSum", term.value, axes=axes, keepdims=0),
+        reduced(rw, "ReduceSum", term.value, axes, keep=False),
         "".join(term.letters[index] for index in kept),
         tuple(term.dims[index] for index in kept),
     )
 
 
-def _ordered(term: _Term, letters: str, rw: Converter) -> _Term:
+def _ordered(term: _Term, letters: str, rw: Rewriter) -> _Term:
     if term.letters == letters:
         return term
     perm = [term.letters.index(letter) for letter in letters]

@@ -3,7 +3,8 @@
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.rewrite.opsets import Adapters, Converter
+from graphfix.rewrite import Rewriter
+from graphfix.rewrite.opsets import Adapters
 
 DOWN = Adapters()
 
@@ -20,6 +21,6 @@ def used(value: ir.Value) -> bool:
     return bool(value.uses()) or value.is_graph_output()
 
 
-def number(value: float, like: ir.DataType, rw: Converter) -> ir.Value:
+def number(value: float, like: ir.DataType, rw: Rewriter) -> ir.Value:
     """A scalar constant of a given element type."""
     return rw.const(np.asarray(value).astype(like.numpy()))
