@@ -35,7 +35,7 @@ def _export(backbone: str, head: str) -> Export:
     return Export(
         "export/starnet.py",
         ("paddle", "paddle2onnx", "onnx", "setuptools"),
-        "pip install paddlepaddle==3.3.1 paddle2onnx==2.1.0 'setuptools<81'",
+        "pip install paddlepaddle==3.3.1 paddle2onnx==2.1.0 setuptools",
         {
             "backbone": backbone,
             "head": head,

@@ -623,7 +623,7 @@ def main() -> None:
     if bool(given.checkpoint) != bool(given.upstream):
         parser.error("--checkpoint and --upstream go together: PaddleOCR's code reads its weights")
     if given.placeholder == "false" and given.opset < 16:
-        parser.error(f"opset {given.opset} has no GridSample: take 16, or --placeholder true")
+        parser.error(f"opset {given.opset} has no GridSample: take opset 16, or placeholder true")
     network = random_network(given) if given.random_weights else upstream_network(given)
     export(network, given.opset, given.output)
     count = sum(int(np.prod(p.shape)) for p in network.parameters())
