@@ -13,6 +13,8 @@ from tests.test_rules_golden import CASES
 
 REGISTRY = load_registry()
 STAYS = {
+    "GF101-Registered-at-no-opset": "the integers are an output, and the scale is computed",
+    "GF101-Newer-and-without-registration-wherever-the-model-goes": "the same",
     "GF121-Arithmetic-on-sizes": "the sizes are open, so that nothing can be folded",
     "GF135-An-empty-slice": "no-op leaves empty pieces of a Concat alone",
     "GF203-The-size-of-something-else": "the sizes are those of another input",

@@ -40,6 +40,7 @@ PLUGIN = Plugin(
         "sim": "graphfix_passes.sim:Sim",
         "slice-merge": "graphfix_passes.slice_merge:SliceMerge",
         "softmax-axis": "graphfix_passes.softmax_axis:SoftmaxAxis",
+        "strip-qdq": "graphfix_passes.strip_qdq:StripQdq",
         "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",
     },
 )
