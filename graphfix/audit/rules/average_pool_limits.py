@@ -17,8 +17,8 @@ class AveragePoolLimits(NodeRule):
     """An AveragePool has a side over 255, a window of more than 256 elements, or a stride over 63.
 
     The AI Core's kernel takes no larger ones, so it runs on the AI CPU; the source of CANN 5.1 and
-    6.0 draws the line at 255 elements. A window as large as the input is a GlobalAveragePool or a
-    ReduceMean; others can be two pools, one after the other, when nothing is padded.
+    6.0 draws the line at 255 elements. A window as large as the input is a GlobalAveragePool;
+    others can be smaller pools, one after the other.
     """
 
     id = "GF313"
@@ -42,9 +42,8 @@ class AveragePoolLimits(NodeRule):
         if max(found.strides) > 63:
             too_large.append(f"a stride of {max(found.strides)}")
         if too_large:
-            whole = found.kernel == found.sizes
             yield self.finding(
                 f"has {' and '.join(too_large)}, too large for the AI Core",
                 view.label(node),
-                advice="make it a GlobalAveragePool" if whole else "split it into two pools",
+                remedy="pool-split",
             )

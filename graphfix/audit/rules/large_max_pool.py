@@ -15,8 +15,8 @@ class LargeMaxPool(NodeRule):
     """A MaxPool has a window of more than 255 elements, or a stride over 63.
 
     ATC's plugin then makes it a MaxPool of the AI CPU between two transpositions, with a padding of
-    -65504. A window as large as the input is a GlobalMaxPool; others can be two pools, one after
-    the other. The Ascend 950 is not concerned.
+    -65504. A window as large as the input is a GlobalMaxPool; others can be smaller pools, one
+    after the other. The Ascend 950 is not concerned.
     """
 
     id = "GF318"
@@ -35,9 +35,8 @@ class LargeMaxPool(NodeRule):
         found = window(node, view)
         reasons = None if found is None else too_large(found)
         if found is not None and reasons:
-            whole = found.kernel == found.sizes
             yield self.finding(
                 f"has {reasons}, too large for the AI Core",
                 view.label(node),
-                advice="make it a GlobalMaxPool" if whole else "split it into two pools",
+                remedy="pool-split",
             )

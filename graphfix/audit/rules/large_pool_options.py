@@ -45,8 +45,7 @@ class LargePoolOptions(NodeRule):
             yield self.finding(
                 f"is too large for the AI Core, and its form for the AI CPU {lost}",
                 view.label(node),
-                remedy="conv-attrs" if "auto_pad" in lost else None,
-                advice="" if "auto_pad" in lost else "split it into two pools",
+                remedy="conv-attrs" if "auto_pad" in lost else "pool-split",
             )
 
 
