@@ -11,6 +11,7 @@ PLUGIN = Plugin(
         "dbnet": "graphfix_adapters.dbnet:DBNet",
         "intrada": "graphfix_adapters.intrada:IntraDA",
         "nas-fpn": "graphfix_adapters.nas_fpn:NasFpn",
+        "ocrnet": "graphfix_adapters.ocrnet:OCRNet",
         "starnet": "graphfix_adapters.starnet:StarNet",
         "starnet-resnet34": "graphfix_adapters.starnet:StarNetResNet34",
         "rare": "graphfix_adapters.starnet:Rare",
