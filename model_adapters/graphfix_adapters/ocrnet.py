@@ -63,8 +63,8 @@ class OCRNet(Adapter):
             if pixels.shape != shape:
                 found, wanted = (" x ".join(map(str, sizes)) for sizes in (pixels.shape, shape))
                 raise UsageError(
-                    f"{picture.image}: is {found} large, the network takes {wanted} (height, "
-                    "width, RGB); Cityscapes has no other size"
+                    f"{data}: {picture.name} is {found} large, the network takes {wanted} "
+                    "(height, width, RGB); Cityscapes has no other size"
                 )
             scaled = (pixels.astype(np.float32) / np.float32(255) - half) / half
             yield Sample(picture.name, {"x": np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])})

@@ -38,13 +38,13 @@ def test_every_level_of_a_channel_as_upstream_scales_it(data: Path) -> None:
 
 
 def test_a_picture_of_another_size_is_refused(data: Path) -> None:
-    picture = next(cityscapes(data)).image
-    Image.fromarray(np.zeros((8, 64, 3), np.uint8)).save(picture)
+    picture = next(cityscapes(data))
+    Image.fromarray(np.zeros((8, 64, 3), np.uint8)).save(picture.image)
     with pytest.raises(UsageError) as error:
         next(SmallOCRNet().samples(data))
     assert str(error.value) == (
-        f"{picture}: is 8 x 64 x 3 large, the network takes 12 x 64 x 3 (height, width, RGB); "
-        "Cityscapes has no other size"
+        f"{data}: {picture.name} is 8 x 64 x 3 large, the network takes 12 x 64 x 3 "
+        "(height, width, RGB); Cityscapes has no other size"
     )
 
 
