@@ -7,6 +7,7 @@ adapter builds goes on from there in the same way, so an adapter knows one step 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import onnx
 import onnx_ir as ir
@@ -23,6 +24,8 @@ from graphfix.rewrite.rewriter import Rewriter, Scope, node_label
 
 Answer = Replacement | Skip | None
 """What takes the node's place; a refusal; or ``None``: the node means the same as it stands."""
+
+Build = TypeVar("Build", bound=Callable[[ir.Node, "Converter"], Answer])
 
 
 @dataclass(frozen=True)
@@ -45,32 +48,20 @@ class Adapters:
         self.table: dict[tuple[str, int], Adapter] = {}
         self.by_type: dict[str, Adapter] = {}
 
-    def at(
-        self, version: int, *op_types: str, exact: bool = False
-    ) -> Callable[
-        [Callable[[ir.Node, "Converter"], Answer]], Callable[[ir.Node, "Converter"], Answer]
-    ]:
+    def at(self, version: int, *op_types: str, exact: bool = False) -> Callable[[Build], Build]:
         """Register the decorated function for these operators at this version."""
 
-        def register(
-            build: Callable[[ir.Node, Converter], Answer],
-        ) -> Callable[[ir.Node, Converter], Answer]:
+        def register(build: Build) -> Build:
             for op_type in op_types:
                 self.table[op_type, version] = Adapter(build, exact)
             return build
 
         return register
 
-    def for_types(
-        self, *op_types: str, exact: bool = False
-    ) -> Callable[
-        [Callable[[ir.Node, "Converter"], Answer]], Callable[[ir.Node, "Converter"], Answer]
-    ]:
+    def for_types(self, *op_types: str, exact: bool = False) -> Callable[[Build], Build]:
         """Register what to do where the older version does not take the node's types."""
 
-        def register(
-            build: Callable[[ir.Node, Converter], Answer],
-        ) -> Callable[[ir.Node, Converter], Answer]:
+        def register(build: Build) -> Build:
             for op_type in op_types:
                 self.by_type[op_type] = Adapter(build, exact)
             return build

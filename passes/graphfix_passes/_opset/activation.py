@@ -5,8 +5,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 
+from graphfix.rewrite import Rewriter, Skip
 from graphfix.rewrite.opsets import Answer, Converter
-from graphfix.rewrite.records import Skip
 from graphfix_passes._opset.table import DOWN, number
 
 _NO_TYPE = Skip("the type of its input is unknown, which the constants of its parts must have")
@@ -20,20 +20,23 @@ def _or_equal(node: ir.Node, rw: Converter) -> Answer:
 
 
 @DOWN.at(12, "Celu")
-def _celu(node: ir.Node, rw: Converter) -> Answer:
+def celu(node: ir.Node, rw: Rewriter) -> ir.Value:
+    """What computes the same as a Celu, which takes float32 alone."""
     alpha = rw.attr_float(node, "alpha", 1.0)
     factor = rw.const(np.float32(alpha))
     return rw.op("Mul", rw.op("Elu", rw.op("Div", node.inputs[0], factor), alpha=1.0), factor)
 
 
 @DOWN.at(14, "HardSwish")
-def _hard_swish(node: ir.Node, rw: Converter) -> Answer:
+def hard_swish(node: ir.Node, rw: Rewriter) -> ir.Value:
+    """What computes the same as a HardSwish."""
     data = node.inputs[0]
     return rw.op("Mul", data, rw.op("HardSigmoid", data, alpha=1 / 6, beta=0.5))
 
 
 @DOWN.at(18, "Mish")
-def _mish(node: ir.Node, rw: Converter) -> Answer:
+def mish(node: ir.Node, rw: Rewriter) -> ir.Value:
+    """What computes the same as a Mish."""
     data = node.inputs[0]
     return rw.op("Mul", data, rw.op("Tanh", rw.op("Softplus", data)))
 
@@ -51,8 +54,8 @@ def _swish(node: ir.Node, rw: Converter) -> Answer:
 
 
 @DOWN.at(20, "Gelu")
-def _gelu(node: ir.Node, rw: Converter) -> Answer:
-    """In the shape that exporters gave it before it was an operator, which compilers fuse."""
+def gelu(node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
+    """A Gelu in the shape that exporters gave it before there was one, which compilers fuse."""
     data, dtype = node.inputs[0], rw.dtype(node.inputs[0])
     if dtype is None:
         return _NO_TYPE

@@ -20,6 +20,7 @@ class _Term:
     dims: tuple[int | None, ...]
 
 
+@DOWN.at(12, "Einsum")
 def einsum(node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
     """What computes the same as an Einsum, in the opset of the anchor."""
     equation = node.attributes["equation"].as_string().replace(" ", "")
@@ -47,9 +48,6 @@ def einsum(node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
         terms = [_product(first, second, wanted, rw), *rest]
     last = _sum_out(terms[0], set(result), rw)
     return _ordered(last, result, rw).value
-
-
-DOWN.at(12, "Einsum")(einsum)
 
 
 def _parse(equation: str, ranks: list[int | None]) -> tuple[list[str], str] | Skip:
