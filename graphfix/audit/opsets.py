@@ -10,6 +10,9 @@ _GOAL: Final = range(11, 18)
 """Where the tables are fullest: before 11 Resize and others are missing or have another form, and
 ReduceL1, ReduceL2 and the axes attributes end with 17. The ``opset`` pass reaches all of them."""
 
+_WHOLE: Final = frozenset({"DeformConv"})
+"""Operators that conversion does not take apart, although other passes do."""
+
 
 def is_outside(view: View) -> bool:
     """Whether the model imports an opset at which the release registers nothing."""
@@ -20,13 +23,18 @@ def is_outside(view: View) -> bool:
 def unregistered(view: View, opset: int) -> Sequence[str]:
     """The operators of the default domain in the model that ATC would not find at an opset.
 
-    One that does not exist at the opset counts as found: conversion takes it apart.
+    One that does not exist at the opset counts as found when conversion takes it apart.
     """
     own = view.opset
     return [
         op_type
         for op_type in view.operators
-        if (opset == own or schema_at(op_type, own) is None or schema_at(op_type, opset))
+        if (
+            opset == own
+            or op_type in _WHOLE
+            or schema_at(op_type, own) is None
+            or schema_at(op_type, opset)
+        )
         and view.profile.support(op_type, opset).verdict is False
     ]
 

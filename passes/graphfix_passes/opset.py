@@ -49,6 +49,7 @@ class Opset(Pass):
 
     name = "opset"
     example = "opset{to=11}"
+    after = ("deform-conv",)  # which takes what conversion cannot
 
     to: int
     """Opset of the result, from 11 to 26."""

@@ -8,7 +8,7 @@ from graphfix_passes._opset.table import DOWN
 
 _REASONS = {
     ("GridSample", 16): "run gridsample{mode=decompose} before",
-    ("DeformConv", 19): "no exact form in older operators is known",
+    ("DeformConv", 19): "run deform-conv before",
     ("Bernoulli", 15): "random numbers cannot be reproduced",
     ("MelWeightMatrix", 17): "fold constants before (sim)",
     ("DFT", 17): "older operators have no Fourier transform",
