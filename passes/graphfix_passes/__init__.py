@@ -26,6 +26,7 @@ PLUGIN = Plugin(
         "hardswish": "graphfix_passes.hardswish:Hardswish",
         "if-fold": "graphfix_passes.if_fold:IfFold",
         "int64-to-int32": "graphfix_passes.int64_to_int32:Int64ToInt32",
+        "large-conv-split": "graphfix_passes.large_conv_split:LargeConvSplit",
         "mask-value": "graphfix_passes.mask_value:MaskValue",
         "mish": "graphfix_passes.mish:Mish",
         "names": "graphfix_passes.names:Names",

@@ -126,6 +126,7 @@ class PoolSplit(RewritePass):
                     value,
                     kernel_shape=[window for window, _ in pool],
                     strides=[stride for _, stride in pool],
+                    domain="",
                     **attributes,
                 )
         assert value is not None
