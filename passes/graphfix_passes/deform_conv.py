@@ -254,8 +254,9 @@ def _fitting(conv: Convolution, rw: Rewriter) -> Convolution:
         size = fold("Gather", rw.op("Shape", conv.x), np.array([2, 3]), axis=0)
         room = fold("Add", size, np.array([conv.room(0), conv.room(1)]))
         out = fold("Add", fold("Div", room, np.array(conv.strides)), np.array(1))
-    offset = _first_numbers(conv.offset, conv.offset_channels, out, fold)
-    mask = conv.mask and _first_numbers(conv.mask, conv.positions, out, fold)
+    offset, mask = _first_numbers(conv.offset, conv.offset_channels, out, fold), conv.mask
+    if mask is not None:
+        mask = _first_numbers(mask, conv.positions, out, fold)
     return replace(conv, offset=offset, mask=mask)
 
 
@@ -322,7 +323,9 @@ def _standard(conv: Convolution, rw: Rewriter) -> ir.Value:
         turns = np.stack([across + conv.positions, across], axis=1).reshape(-1)
         offset = rw.op("Gather", conv.offset, rw.const(turns), axis=1)
         mask = rw.op("Gather", conv.offset, rw.const(across + 2 * conv.positions), axis=1)
-    optional = [conv.bias, mask] if mask is not None else [conv.bias] if conv.bias else []
+    optional = [conv.bias, mask]
+    while optional and optional[-1] is None:
+        optional.pop()
     return rw.op(
         "DeformConv",
         conv.x,

@@ -42,7 +42,6 @@ class Mode(enum.Enum):
 _OUTPUTS = ("nmsed_boxes", "nmsed_scores", "nmsed_classes", "nmsed_num")
 """Names of the outputs of BatchMultiClassNMS, and of the model then."""
 
-
 _EQUAL = Close(rtol=0.0, atol=0.0)
 """The same numbers; a zero may lose its sign."""
 
@@ -111,9 +110,8 @@ class NmsTail(Pass):
         return answer
 
     def _end(self, model: ir.Model, context: PassContext, region: Region) -> PassResult | Skip:
-        stated = [
-            (value, value.type, value.shape) for node in model.graph for value in node.outputs
-        ]
+        values = [value for node in model.graph.all_nodes() for value in node.outputs]
+        stated = [(value, value.type, value.shape) for value in values]
         infer_shapes(model)
         if self.mode is Mode.CUT:
             answer = _cut(model, region)
