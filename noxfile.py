@@ -79,3 +79,10 @@ def rebuild_examples(session: nox.Session) -> None:
     """Export StarNet again into examples/, in an environment that has Paddle."""
     session.install("-r", "tests/models/starnet/requirements.txt")
     session.run("python", "tests/models/starnet/export.py", "examples")
+
+
+@nox.session
+def ssh(session: nox.Session) -> None:
+    """Run the tests of ``--host`` over an OpenSSH server, which must be installed."""
+    _sync(session)
+    session.run("pytest", "tests/ssh", *session.posargs)

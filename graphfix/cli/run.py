@@ -49,7 +49,7 @@ def run(
     ] = None,
     target_file: TargetFiles = None,
     host: Annotated[
-        str | None, typer.Option("--host", help="user@machine with ATC, for convert.")
+        str | None, typer.Option("--host", help="user@machine with ATC and an NPU.")
     ] = None,
     backend: Annotated[
         str, typer.Option("--backend", help="auto, onnxruntime or ascend, for infer.")

@@ -37,6 +37,8 @@ class Command:
     as_json: bool
     plain: tuple[str, ...]
     """The arguments without those that ais_bench does not know."""
+    host: str | None = None
+    """``user@machine`` that has the NPU."""
 
 
 def parse(arguments: Sequence[str], program: str, typed: Sequence[str]) -> Command:
@@ -80,7 +82,7 @@ def parse(arguments: Sequence[str], program: str, typed: Sequence[str]) -> Comma
         contract=Contract(given.contract),
         arguments=tuple(typed),
     )
-    return Command(options, Backend(given.backend), given.json, tuple(plain))
+    return Command(options, Backend(given.backend), given.json, tuple(plain), given.host)
 
 
 def _own_options(program: str) -> Parser:
@@ -98,6 +100,7 @@ def _own_options(program: str) -> Parser:
         default=Contract.AIS_2025.value,
         help="the year of the ais_bench whose file names and summary are wanted; default 2025",
     )
+    group.add_argument("--host", help="user@machine with an NPU, which runs the .om over OpenSSH")
     group.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 

@@ -34,6 +34,24 @@ class Installation:
     """The ``set_env.sh`` that was read; none where its variables were set already."""
 
 
+def source_cann(unless: str) -> str:
+    """Lines of a shell script that read ``set_env.sh`` unless the condition ``unless`` holds."""
+    places = " ".join(
+        f'"$HOME"{folder[1:]}' if folder.startswith("~") else folder for folder in USUAL_FOLDERS
+    )
+    return f"""\
+if ! {unless}; then
+    for folder in "$ASCEND_HOME_PATH" "$ASCEND_TOOLKIT_HOME" {places}; do
+        for script in "$folder/set_env.sh" "$folder/../set_env.sh"; do
+            if [ -f "$script" ]; then
+                . "$script"
+                break 2
+            fi
+        done
+    done
+fi"""
+
+
 def find_atc(environment: Mapping[str, str] | None = None) -> Installation | None:
     """ATC on the PATH, else in the folders that the environment names, else in the usual ones."""
     environment = os.environ if environment is None else environment

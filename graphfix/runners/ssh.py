@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +34,7 @@ def check_host(host: str) -> None:
 
 def run_on_host(
     host: str,
-    files: Sequence[Path],
+    files: Mapping[str, Sequence[Path]],
     script: str,
     results: Callable[[Sequence[str]], Sequence[str]],
     *,
@@ -45,6 +45,7 @@ def run_on_host(
 ) -> ProgramRun:
     """Copy ``files`` into a new folder on ``host``, run ``script`` there, fetch what it made.
 
+    ``files`` are files and folders by the folder in it that they go to, "" for itself.
     ``results`` chooses from the names in the folder afterwards. They go to ``into``. The folder on
     the host is removed. The script has a terminal there, so that it ends when the connection does.
 
@@ -56,7 +57,11 @@ def run_on_host(
     if not _FOLDER.fullmatch(folder):
         raise ToolError(f"{host}: 'mktemp' answered {folder!r}, which is no folder")
     try:
-        _copy([*map(str, files)], f"{host}:{folder}/")
+        inner = " ".join(f"{folder}/{name}" for name in files if name)
+        if inner:
+            _ask(("ssh", *_OPTIONS, "--", host, f"mkdir {inner}"))
+        for name, paths in files.items():
+            _copy([*map(str, paths)], f"{host}:{folder}/{name}")
         run = run_program(
             ("ssh", "-tt", *_OPTIONS, "--", host, f"bash {folder}/{script}"),
             folder=into,

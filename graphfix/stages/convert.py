@@ -255,7 +255,7 @@ def _run(
         files = sorted(scratch.iterdir())
         run = run_on_host(
             request.host,
-            files,
+            {"": files},
             SCRIPT,
             lambda names: _results(plan, names),
             into=scratch,

@@ -15,7 +15,7 @@ from graphfix.atc.precision_plan import PrecisionPlan, keep_dtype_file, op_preci
 from graphfix.atc.preprocessing import read_preprocessing, write_aipp
 from graphfix.atc.shape_plan import ShapePlan, parse_choice, plan_shapes
 from graphfix.errors import UsageError
-from graphfix.runners.atc import USUAL_FOLDERS
+from graphfix.runners.atc import source_cann
 from graphfix.spec import InputSpec
 from graphfix.target import CANN_RELEASES, Profile
 
@@ -188,23 +188,11 @@ def _read(path: Path, option: str) -> str:
 
 
 def _script(command: CommandLine, profile: Profile) -> str:
-    places = " ".join(
-        f'"$HOME"{folder[1:]}' if folder.startswith("~") else folder for folder in USUAL_FOLDERS
-    )
     return f"""\
 #!/bin/bash
 # Converts the model beside it for {profile.name}; written by graphfix {__version__}.
 # Copy this folder to a machine with CANN and run the script there.
 cd "$(dirname "$0")" || exit 1
-if ! command -v atc >/dev/null; then
-    for folder in "$ASCEND_HOME_PATH" "$ASCEND_TOOLKIT_HOME" {places}; do
-        for script in "$folder/set_env.sh" "$folder/../set_env.sh"; do
-            if [ -f "$script" ]; then
-                . "$script"
-                break 2
-            fi
-        done
-    done
-fi
+{source_cann(unless="command -v atc >/dev/null")}
 exec {command.render()}
 """

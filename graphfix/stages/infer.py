@@ -16,6 +16,8 @@ from graphfix.infer import (
     run,
 )
 from graphfix.runners.ais_bench import ToolRun, find_ais_bench, run_ais_bench
+from graphfix.runners.ssh import check_host
+from graphfix.stages.infer_on_host import infer_on_host
 
 
 @dataclass(frozen=True)
@@ -69,28 +71,35 @@ def infer(command: Command, listener: Listener) -> InferReport:
         InferError: samples, sizes or options do not fit the model.
         UsageError: a result cannot be written.
         ModelError: the model cannot be loaded or run.
-        ToolError: ais_bench or the ONNX file of an ``.om`` is missing.
+        ToolError: ais_bench or the ONNX file of an ``.om`` is missing, or the host does not answer.
     """
     options = command.options
-    if _choose(command.backend, options.model) is Backend.ASCEND:
+    if _choose(command) is Backend.ASCEND:
         return _ascend(command, listener)
     result = run(options, listener)
     throughput = result.throughput if result.runs else None
     return InferReport(Backend.ONNXRUNTIME, options.model, throughput, result)
 
 
-def _choose(backend: Backend, model: str) -> Backend:
+def _choose(command: Command) -> Backend:
     """The backend to use: ais_bench for an ``.om`` where it is installed, unless told otherwise.
 
     Raises:
-        InferError: ais_bench is to run something else than an ``.om``.
+        InferError: ais_bench is to run something else than an ``.om``, or onnxruntime on a host.
     """
+    model, backend = command.options.model, command.backend
     compiled = Path(model).suffix == ".om"
+    if command.host is not None:
+        check_host(command.host)
+        if backend is Backend.ONNXRUNTIME:
+            raise InferError("--host runs ais_bench there; leave out --backend onnxruntime")
+        backend = Backend.ASCEND
     if backend is Backend.AUTO:
         usable = compiled and find_ais_bench() is not None
         return Backend.ASCEND if usable else Backend.ONNXRUNTIME
     if backend is Backend.ASCEND and not compiled:
-        raise InferError(f"{model}: --backend ascend runs an .om; make one with ATC, and give that")
+        option = "--host" if command.host else "--backend ascend"
+        raise InferError(f"{model}: {option} runs an .om; make one with ATC, and give that")
     return backend
 
 
@@ -98,7 +107,10 @@ def _ascend(command: Command, listener: Listener) -> InferReport:
     options = command.options
     if options.contract is not Contract.AIS_2025:
         listener.warning("--contract is left out: the installed ais_bench has its own")
-    tool = run_ais_bench(command.plain, listener.line)
+    if command.host is None:
+        tool = run_ais_bench(command.plain, listener.line)
+    else:
+        tool = infer_on_host(command, listener.line)
     folders = re.findall(r"output path:(.+?)\s*$", tool.log, re.MULTILINE)
     return InferReport(
         Backend.ASCEND,

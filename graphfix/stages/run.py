@@ -390,9 +390,11 @@ class _Run:
             model = converted.facts["om"]
         elif self.request.backend is Backend.ASCEND:
             raise _Failed("--backend ascend needs the .om that convert makes", {})
+        host = self.request.host if Path(model).suffix == ".om" else None
         data = self._data()
         key = key_of(
             model=file_digest(Path(model)),
+            host=host,
             data=listing_digest(data),
             adapter=self.code,
             backend=self.request.backend.value,
@@ -405,6 +407,8 @@ class _Run:
             words = ["--model", model, "--input", ",".join(folders), "--output", str(place)]
             words += ["--output_dirname", "outputs", "--outfmt", "NPY"]
             words += [*self._sizes(model), "--backend", self.request.backend.value]
+            if host is not None:
+                words += ["--host", host]
             report = infer(parse_command(words, "graphfix run", words), self.listener)
             if not report.ok:
                 log = report.tool.log.strip().splitlines() if report.tool else []
