@@ -58,7 +58,7 @@ class Gelu(RewritePass):
                 continue
             for find, approximate in ((_under_erf, "none"), (_under_tanh, "tanh")):
                 data = find(shifted[0], rw)
-                if data is None or factors(result, data, rw) != ({data, gate}, 0.5):
+                if data is None or factors(result, data, rw) != (frozenset((data, gate)), 0.5):
                     continue
                 skip = refusal("Gelu", _SINCE, data, rw)
                 return skip or rw.op("Gelu", data, approximate=approximate)

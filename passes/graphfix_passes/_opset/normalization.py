@@ -1,11 +1,13 @@
 """Normalisations that became operators, in the parts that exporters wrote before."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from graphfix.rewrite import Rewriter, Skip
 from graphfix.rewrite.opsets import Answer, Converter
-from graphfix.rewrite.records import Skip
+from graphfix_passes._axes import reduced, unsqueezed
 from graphfix_passes._opset.table import DOWN, given, number, used
 
 _NO_TYPE = Skip("the type of its input is unknown, which the constants of its parts must have")
@@ -16,7 +18,7 @@ _SHORT = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
 class _Stash:
     """Statistics of short floats are computed in float32 when ``stash_type`` says so."""
 
-    rw: Converter
+    rw: Rewriter
     own: ir.DataType
     wide: bool
 
@@ -31,7 +33,7 @@ class _Stash:
         return self.rw.op("Cast", value, to=int(self.own)) if self.wide else value
 
 
-def _stash(node: ir.Node, rw: Converter, default: int = 1) -> _Stash | Skip:
+def _stash(node: ir.Node, rw: Rewriter, default: int = 1) -> _Stash | Skip:
     own, kind = rw.dtype(node.inputs[0]), rw.attr_int(node, "stash_type", default)
     if own is None:
         return _NO_TYPE
@@ -40,7 +42,7 @@ def _stash(node: ir.Node, rw: Converter, default: int = 1) -> _Stash | Skip:
     return _Stash(rw, own, own in _SHORT and kind == 1)
 
 
-def _inner_axes(node: ir.Node, rw: Converter) -> list[int] | Skip:
+def _inner_axes(node: ir.Node, rw: Rewriter) -> list[int] | Skip:
     axis, rank = rw.attr_int(node, "axis", -1), rw.rank(node.inputs[0])
     if axis < 0:
         return list(range(axis, 0))
@@ -50,16 +52,18 @@ def _inner_axes(node: ir.Node, rw: Converter) -> list[int] | Skip:
 
 
 @DOWN.at(17, "LayerNormalization")
-def _layer_normalization(node: ir.Node, rw: Converter) -> Answer:
+def layer_normalization(node: ir.Node, rw: Rewriter) -> Sequence[ir.Value | None] | Skip:
+    """What computes the same as a LayerNormalization, one value for each output."""
     stash, axes = _stash(node, rw), _inner_axes(node, rw)
     if isinstance(stash, Skip):
         return stash
     if isinstance(axes, Skip):
         return axes
     data = stash.enter(given(node))
-    mean = rw.op("ReduceMean", data, axes=axes)
+    mean = reduced(rw, "ReduceMean", data, axes)
     centred = rw.op("Sub", data, mean)
-    variance = rw.op("ReduceMean", rw.op("Pow", centred, number(2, stash.dtype, rw)), axes=axes)
+    square = rw.op("Pow", centred, number(2, stash.dtype, rw))
+    variance = reduced(rw, "ReduceMean", square, axes)
     epsilon = number(rw.attr_float(node, "epsilon", 1e-5), stash.dtype, rw)
     deviation = rw.op("Sqrt", rw.op("Add", variance, epsilon))
     result = rw.op("Mul", stash.leave(rw.op("Div", centred, deviation)), node.inputs[1])
@@ -81,17 +85,24 @@ def _rms_normalization(node: ir.Node, rw: Converter) -> Answer:
     if isinstance(axes, Skip):
         return axes
     data = stash.enter(given(node))
-    square = rw.op("ReduceMean", rw.op("Mul", data, data), rw.const(axes))
+    square = reduced(rw, "ReduceMean", rw.op("Mul", data, data), axes)
     epsilon = number(rw.attr_float(node, "epsilon", 1e-5), stash.dtype, rw)
     root = rw.op("Sqrt", rw.op("Add", square, epsilon))
     return rw.op("Mul", stash.leave(rw.op("Div", data, root)), node.inputs[1])
 
 
 @DOWN.at(18, "GroupNormalization")
+def _with_a_scale_per_group(node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
+    return group_normalization(node, rw, per_channel=False)
+
+
 @DOWN.at(21, "GroupNormalization")
-def _group_normalization(node: ir.Node, rw: Converter) -> Answer:
+def _with_a_scale_per_channel(node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
+    return group_normalization(node, rw, per_channel=True)
+
+
+def group_normalization(node: ir.Node, rw: Rewriter, *, per_channel: bool) -> ir.Value | Skip:
     """InstanceNormalization of ``[N, groups, -1]``; since 21 scale and bias are per channel."""
-    per_channel = rw.opset >= 20
     stash = _stash(node, rw, default=1 if per_channel else int(rw.dtype(node.inputs[0]) or 1))
     if isinstance(stash, Skip):
         return stash
@@ -102,17 +113,26 @@ def _group_normalization(node: ir.Node, rw: Converter) -> Answer:
     rows = rw.op("Reshape", stash.enter(data), rw.const([0, groups, -1]))
     one, zero = (rw.const([x] * groups, stash.dtype) for x in (1.0, 0.0))
     if not per_channel:
-        one, zero = scale, bias
+        one, zero = (stash.enter(value) for value in (scale, bias))
     normal = rw.op(
         "InstanceNormalization", rows, one, zero, epsilon=rw.attr_float(node, "epsilon", 1e-5)
     )
-    result = stash.leave(rw.op("Reshape", normal, rw.shape_of(data)))
+    result = stash.leave(rw.op("Reshape", normal, _shape_behind_groups(data, rw)))
     if not per_channel:
         return result
     if rank > 2:
-        axes = rw.const(list(range(1, rank - 1)))
-        scale, bias = (rw.op("Unsqueeze", value, axes) for value in (scale, bias))
+        axes = range(1, rank - 1)
+        scale, bias = (unsqueezed(rw, value, axes) for value in (scale, bias))
     return rw.op("Add", rw.op("Mul", result, scale), bias)
+
+
+def _shape_behind_groups(data: ir.Value, rw: Rewriter) -> ir.Value:
+    """The shape of ``data`` for what still has its batch in front: a constant where it can be."""
+    batch, *rest = rw.dims(data) or (None,)
+    sizes = [0 if batch is None else batch, *rest]
+    if rest.count(None) > 1:
+        return rw.shape_of(data)
+    return rw.const([-1 if size is None else size for size in sizes])
 
 
 @DOWN.at(14, "BatchNormalization")
