@@ -90,7 +90,7 @@ class NotRegistered(Rule):
             support = view.profile.support(op_type, version, domain)
             if support.verdict is not False or (domain, op_type) in view.functions:
                 continue
-            remedy = _PASS.get(op_type)
+            remedy = None if domain in _FOREIGN else _PASS.get(op_type)
             if domain == "" and op_type not in missing_there:
                 remedy = f"opset{{to={goal}}}"
             name = f"{domain}::{op_type}" if domain else op_type
