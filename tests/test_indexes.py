@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+import graphfix_adapters
 import graphfix_passes
 from graphfix.atc.rules import COMMAND_RULES
 from graphfix.audit import builtin_rules
 from graphfix.plugins import load_registry
+from graphfix.stages.adapters import describe_adapter
 from graphfix.stages.catalogue import PassEntry, describe
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +34,17 @@ def summary_table(passes: list[PassEntry], folder: str) -> str:
         for entry in passes
     ]
     return "".join(["| pass | what it does | promises |\n", "|---|---|---|\n", *rows])
+
+
+def adapters_table() -> str:
+    """Name, what it is, the figure to reach."""
+    registry = load_registry(also={"graphfix-adapters": graphfix_adapters.PLUGIN})
+    rows = [
+        row([f"`{entry.name}`", entry.summary, f"`{entry.pipeline}`", entry.reference])
+        for name in sorted(graphfix_adapters.PLUGIN.adapters)
+        for entry in [describe_adapter(registry.adapter(name))]
+    ]
+    return "".join(["| adapter | model | passes | reference |\n", "|---|---|---|---|\n", *rows])
 
 
 def option_table(entry: PassEntry) -> str:
@@ -155,6 +168,12 @@ def test_table_in_the_readme(update_golden: bool) -> None:
     path = ROOT / "README.md"
     table = summary_table(builtin_passes(), "golden/passes")
     hold(path, with_block(path.read_text(encoding="utf-8"), "passes", table), update_golden)
+
+
+def test_adapters_in_the_readme(update_golden: bool) -> None:
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    hold(path, with_block(text, "adapters", adapters_table()), update_golden)
 
 
 def test_a_block_keeps_what_is_around_it() -> None:
