@@ -42,7 +42,12 @@ class OCRNet(Adapter):
         "pip install paddlepaddle==3.3.1 paddle2onnx==2.1.0",
         {"opset": "11", "batch": "dynamic", "width": "full", "size": "1024x2048"},
     )
-    pipeline = "sim,resize-nearest{select='k=0,2,3,5,7,9,14,16,18,19,26,28,29,32',expect=14},auto"
+    # BatchNormalization stays, as in Ascend's port. Fused, it rounds scores otherwise, and a few of
+    # two million pixels, whose best classes are as good as equal, flip.
+    pipeline = (
+        "constants,sim{skip=[fuse_bn_into_conv]},"
+        "resize-nearest{select='k=0,2,3,5,7,9,14,16,18,19,26,28,29,32',expect=14},auto"
+    )
     inputs = (InputSpec("x", "float32", ("N", 3, 1024, 2048), -1.0, 1.0),)
     shapes = ("x:1,3,1024,2048",)
     reference = Reference(0.7963, 0.01, figure="mIoU")
