@@ -92,6 +92,26 @@ def follows(node: ir.Node, variable: Variable, to: ir.DataType, rw: Rewriter) ->
     return bool(computed) and all(comes_as(value, to, rw) for value in computed)
 
 
+def doubt(node: ir.Node, found: Sequence[Variable], rw: Rewriter) -> str:
+    """That the node reads something of which nobody knows whether another type holds it."""
+    for variable in found:
+        for port in variable.inputs:
+            value = node.inputs[port]
+            if value is not None and ("doubt", value) in rw.memory:
+                return f"it reads {value.name!r}, whose numbers may not fit"
+    return ""
+
+
+def cast_doubt(
+    node: ir.Node, found: Sequence[Variable], rw: Rewriter, but: Sequence[ir.Value] = ()
+) -> None:
+    """Have readers of the node's results, ``but`` for some, leave them alone."""
+    for variable in found:
+        for port in variable.outputs:
+            if node.outputs[port] not in but:
+                rw.memory["doubt", node.outputs[port]] = True
+
+
 def retype(
     node: ir.Node,
     chosen: Sequence[Variable],

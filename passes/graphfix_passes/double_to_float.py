@@ -1,6 +1,6 @@
 """The ``double-to-float`` pass: float32 where an export slipped into float64."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,15 @@ import onnx_ir as ir
 
 from graphfix.contract import Close
 from graphfix.rewrite import RewritePass, Rewriter, Skip
-from graphfix_passes._retype import MOVES, Variable, follows, retype, variables
+from graphfix_passes._retype import (
+    MOVES,
+    Variable,
+    cast_doubt,
+    doubt,
+    follows,
+    retype,
+    variables,
+)
 
 _WIDE, _NARROW = ir.DataType.DOUBLE, ir.DataType.FLOAT
 
@@ -31,8 +39,8 @@ class DoubleToFloat(RewritePass):
 
     Leaves alone
         Graph inputs and outputs, behind or in front of a Cast. Operators that draw random numbers.
-        Sequences. A constant beyond the range of float32, or a whole number that float32 rounds,
-        as an identifier or a time would be.
+        Sequences. A constant beyond the range of float32, and what is computed with it; a whole
+        number that float32 rounds, as an identifier or a time would be.
 
     Numerics
         Every operation rounds to 24 bits instead of 53, as the rest of the network does. What a
@@ -52,31 +60,40 @@ class DoubleToFloat(RewritePass):
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip | None:
         """Restate the node in float32."""
-        chosen = [
-            variable
-            for variable in variables(node, rw)
-            if variable.dtype == _WIDE
-            and variable.allows(_NARROW)
-            and (node.op_type not in MOVES or follows(node, variable, _NARROW, rw))
-        ]
-        if not chosen:
-            return None
-        for variable in chosen:
-            if reason := _obstacle(node, variable, rw):
-                return rw.skip(reason)
-        return retype(node, chosen, _NARROW, rw)
+        wide = [v for v in variables(node, rw) if v.dtype == _WIDE and v.allows(_NARROW)]
+        chosen = [v for v in wide if node.op_type not in MOVES or follows(node, v, _NARROW, rw)]
+        reason = doubt(node, wide, rw) or _too_large(node, wide, rw)
+        if reason:
+            cast_doubt(node, wide, rw)
+        reason = reason or _rounded(node, chosen, rw)
+        if reason:
+            return rw.skip(reason) if chosen else None
+        return retype(node, chosen, _NARROW, rw) if chosen else None
 
 
-def _obstacle(node: ir.Node, variable: Variable, rw: Rewriter) -> str:
-    """The number that float32 does not hold, or empty."""
-    for port in variable.inputs:
-        array = rw.constant(node.inputs[port])
-        if array is None:
-            continue
-        finite = array[np.isfinite(array)]
+def _too_large(node: ir.Node, wide: Sequence[Variable], rw: Rewriter) -> str:
+    """A number beyond the range of float32, or empty."""
+    for array in _constants(node, wide, rw):
         with np.errstate(over="ignore"):
-            rounded = finite.astype(np.float32)
-        lost = finite[np.isinf(rounded) | ((finite == np.rint(finite)) & (rounded != finite))]
+            lost = array[np.isinf(array.astype(np.float32))]
         if lost.size:
-            return f"it reads the constant {lost[0]:.9g}, which float32 does not hold"
+            return f"it reads the constant {lost[0]:g}, which float32 does not hold"
     return ""
+
+
+def _rounded(node: ir.Node, chosen: Sequence[Variable], rw: Rewriter) -> str:
+    """A whole number that float32 rounds, or empty."""
+    for array in _constants(node, chosen, rw):
+        lost = array[(array == np.rint(array)) & (array.astype(np.float32) != array)]
+        if lost.size:
+            return f"it reads the constant {lost[0]:.0f}, which float32 rounds"
+    return ""
+
+
+def _constants(node: ir.Node, found: Sequence[Variable], rw: Rewriter) -> Iterator[np.ndarray]:
+    """The finite numbers of the constants among the inputs."""
+    for variable in found:
+        for port in variable.inputs:
+            array = rw.constant(node.inputs[port])
+            if array is not None:
+                yield array[np.isfinite(array)]

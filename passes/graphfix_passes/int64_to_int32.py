@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import onnx_ir as ir
 
 from graphfix.contract import Contract, InRange
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix.rewrite.bounds import ANY, Interval, derive, limits
-from graphfix_passes._retype import Variable, follows, retype, variables
+from graphfix_passes._retype import Variable, cast_doubt, doubt, follows, retype, variables
 
 _WIDE, _NARROW = ir.DataType.INT64, ir.DataType.INT32
 _LOW, _HIGH = limits(_NARROW)
@@ -60,9 +59,9 @@ class Int64ToInt32(RewritePass):
     Leaves alone
         What ONNX declares int64: shapes, axes, TopK's number, the results of Shape and ArgMax,
         graph inputs and outputs; a Cast stands between. A constant, or a bound that follows from
-        the graph, beyond int32. A node in a subgraph or a function, whose numbers nobody watches.
-        With ``proven``, every value without a bound. The ends 2^63-1 and -2^63 of Slice and Clip
-        become those of int32, which mean the same.
+        the graph, beyond int32, and what is computed with it. A node in a subgraph or a function,
+        whose numbers nobody watches. With ``proven``, every value without a bound. (The ends of
+        int64 as an end of Slice or Clip become those of int32, which mean the same.)
 
     Numerics
         The same integers while all of them fit. The numbers of every run are looked at, and one
@@ -85,30 +84,23 @@ class Int64ToInt32(RewritePass):
             inside = "it is in a subgraph or a function, where nobody sees whether its numbers fit"
             return rw.skip(inside) if any(_wants(node, v) for v in wide) else None
         chosen = [v for v in wide if _wants(node, v) or follows(node, v, _NARROW, rw)]
+        reason = doubt(node, wide, rw) or _too_large(node, wide, rw)
+        if reason := reason or self._obstacle(node, chosen, rw):
+            fits = [v for v in node.outputs if _bound(v, rw).within(_LOW, _HIGH)]
+            cast_doubt(node, wide, rw, but=fits)
+            return rw.skip(reason) if chosen else None
         if not chosen:
             return None
-        if reason := self._obstacle(node, chosen, rw):
-            return rw.skip(reason)
         narrowed = rw.memory.setdefault("narrowed", [])
         return retype(node, chosen, _NARROW, rw, lambda new, old: narrowed.append((new, old.name)))
 
     def _obstacle(self, node: ir.Node, chosen: Sequence[Variable], rw: Rewriter) -> str:
-        """What may not fit, or empty."""
-        if "bounds" not in rw.memory:
-            rw.memory["bounds"] = derive(rw.model)
-        bounds: Mapping[str, Interval] = rw.memory["bounds"]
+        """Which value may not fit by its bounds, or empty."""
         for variable in chosen:
-            values = [node.outputs[port] for port in variable.outputs]
-            for port in variable.inputs:
-                value = node.inputs[port]
-                assert value is not None, "ports of variables are those that are given"
-                array = rw.constant(value)
-                if array is None:
-                    values.append(value)
-                elif port not in _SATURATES.get(node.op_type, ()) and (reason := _beyond(array)):
-                    return reason
-            for value in values:
-                if reason := self._unbounded(value, bounds.get(value.name or "", ANY)):
+            inputs = [node.inputs[port] for port in variable.inputs]
+            computed = [value for value in inputs if value and rw.constant(value) is None]
+            for value in (*computed, *(node.outputs[port] for port in variable.outputs)):
+                if reason := self._unbounded(value, _bound(value, rw)):
                     return reason
         return ""
 
@@ -131,14 +123,27 @@ class Int64ToInt32(RewritePass):
         )
 
 
+def _bound(value: ir.Value, rw: Rewriter) -> Interval:
+    """What follows from the graph as it was."""
+    if "bounds" not in rw.memory:
+        rw.memory["bounds"] = derive(rw.model)
+    bounds: Mapping[str, Interval] = rw.memory["bounds"]
+    return bounds.get(value.name or "", ANY)
+
+
 def _wants(node: ir.Node, variable: Variable) -> bool:
     """Whether the node is better off in int32 for this variable's sake: the data it works on."""
     return node.op_type in _COMPUTES and variable.name == "T"
 
 
-def _beyond(array: np.ndarray) -> str:
+def _too_large(node: ir.Node, wide: Sequence[Variable], rw: Rewriter) -> str:
     """Which number of a constant int32 does not hold, or empty."""
-    for end in (int(array.min(initial=0)), int(array.max(initial=0))):
-        if not _LOW <= end <= _HIGH:
-            return f"it reads the constant {end}, which int32 does not hold"
+    for variable in wide:
+        for port in set(variable.inputs) - set(_SATURATES.get(node.op_type, ())):
+            array = rw.constant(node.inputs[port])
+            if array is None:
+                continue
+            for end in (int(array.min(initial=0)), int(array.max(initial=0))):
+                if not _LOW <= end <= _HIGH:
+                    return f"it reads the constant {end}, which int32 does not hold"
     return ""
