@@ -631,8 +631,8 @@ def main() -> None:
     given = parser.parse_args()
     if bool(given.checkpoint) != bool(given.upstream):
         parser.error("--checkpoint and --upstream go together: PaddleOCR's code reads its weights")
-    if given.placeholder == "false" and given.opset < 16:
-        parser.error(f"opset {given.opset} has no GridSample: take opset 16, or placeholder true")
+    if given.opset < (11 if given.placeholder == "true" else 16):
+        parser.error(f"opset {given.opset}: GridSample needs 16 or more, the placeholder 11")
     network = random_network(given) if given.random_weights else upstream_network(given)
     export(network, given.opset, given.output)
     count = sum(int(np.prod(p.shape)) for p in network.parameters())
