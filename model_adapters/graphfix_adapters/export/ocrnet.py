@@ -296,12 +296,22 @@ def load(given: argparse.Namespace) -> nn.Layer:
     from paddleseg.models.backbones import HRNet_W18
 
     network = UpstreamOCRNet(CLASSES, HRNet_W18(), [0])
-    network.set_state_dict(paddle.load(given.checkpoint))
+    missing, unknown = network.set_state_dict(paddle.load(given.checkpoint))
+    if missing or unknown:
+        sys.exit(
+            f"{given.checkpoint}: is no checkpoint of this network: {len(missing)} parameters are "
+            f"missing, {len(unknown)} unknown, such as {[*missing, *unknown][0]}"
+        )
     return network
 
 
-def parse_sizes(text: str, count: int) -> list[int | None]:
-    return [None] * count if text == "dynamic" else [int(part) for part in text.split("x")]
+def batch(text: str) -> tuple[int | None, ...]:
+    return (None,) if text == "dynamic" else (int(text),)
+
+
+def size(text: str) -> tuple[int | None, ...]:
+    height, width = ("dynamic",) * 2 if text == "dynamic" else text.split("x")
+    return (*batch(height), *batch(width))
 
 
 def main() -> None:
@@ -314,13 +324,13 @@ def main() -> None:
     weights.add_argument("--checkpoint", help="parameters of PaddleSeg; they are unpickled")
     parser.add_argument("--upstream")
     parser.add_argument("--opset", type=int, default=11)
-    parser.add_argument("--batch", default="dynamic", help="a number, or dynamic")
-    parser.add_argument("--size", default="1024x2048", help="HEIGHTxWIDTH, or dynamic")
+    parser.add_argument("--batch", type=batch, default="dynamic", help="a number, or dynamic")
+    parser.add_argument("--size", type=size, default="1024x2048", help="HEIGHTxWIDTH, or dynamic")
     parser.add_argument("--width", choices=sorted(WIDTHS), default="full")
     given = parser.parse_args()
     if bool(given.checkpoint) != bool(given.upstream):
         parser.error("--checkpoint and --upstream go together: PaddleSeg's code reads its weights")
-    shape = [*parse_sizes(given.batch, 1), 3, *parse_sizes(given.size, 2)]
+    shape = [*given.batch, 3, *given.size]
     network = Answer(load(given))
     network.eval()
     spec = [paddle.static.InputSpec(shape, "float32", name="x")]
