@@ -1,6 +1,6 @@
 """The ``slice-merge`` pass: Slices in a row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -8,14 +8,9 @@ import onnx_ir as ir
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip
 from graphfix_passes._known import Dim, dims
-
-_INPUTS_SINCE = 10
-"""The opset in which limits became inputs, and steps came."""
+from graphfix_passes._slices import Cut, cuts, restated
 
 _LEAST, _LARGEST = -(2**63), 2**63 - 1
-
-_Cut = tuple[int, int, int]
-"""Start, end and step along one axis, as ONNX and Python read them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +42,7 @@ class SliceMerge(RewritePass):
         if first is None:
             return None
         known = dims(first.inputs[0])
-        before, after = _cuts(first, known, rw), _cuts(node, known, rw)
+        before, after = cuts(first, known, rw), cuts(node, known, rw)
         if isinstance(before, Skip):
             return before
         if isinstance(after, Skip):
@@ -60,23 +55,7 @@ class SliceMerge(RewritePass):
             if both is None:
                 return rw.skip(f"both cut axis {axis}, whose size is not known")
             merged[axis] = both
-        return _restated(node, first.inputs[0], merged, rw) if merged else None
-
-
-def _cuts(node: ir.Node, known: Sequence[Dim] | None, rw: Rewriter) -> Mapping[int, _Cut] | Skip:
-    """What a Slice keeps of each axis; axes count from the start where the rank is known."""
-    starts, ends = rw.param_ints(node, "starts", 1), rw.param_ints(node, "ends", 2)
-    axes, steps = rw.param_ints(node, "axes", 3), rw.ints(rw.input(node, 4))
-    computed = (axes is None and rw.has_input(node, 3)) or (steps is None and rw.has_input(node, 4))
-    if starts is None or ends is None or computed:
-        return rw.skip("limits, axes or steps are computed")
-    axes = tuple(range(len(starts))) if axes is None else axes
-    if known is not None:
-        axes = tuple(axis % len(known) for axis in axes)
-    if len(set(axes)) < len(axes):
-        return rw.skip("an axis is named twice")
-    steps = (1,) * len(starts) if steps is None else steps
-    return dict(zip(axes, zip(starts, ends, steps, strict=True), strict=True))
+        return restated(node, first.inputs[0], merged, rw) if merged else None
 
 
 def _size(known: Sequence[Dim] | None, axis: int) -> int | None:
@@ -84,7 +63,7 @@ def _size(known: Sequence[Dim] | None, axis: int) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def _part_of_part(first: _Cut, second: _Cut, size: int | None) -> _Cut | None:
+def _part_of_part(first: Cut, second: Cut, size: int | None) -> Cut | None:
     """The second part of the first part of an axis; ``None`` when it depends on the unknown size.
 
     Python's slices of a range are clamped as those of ONNX are.
@@ -98,15 +77,3 @@ def _part_of_part(first: _Cut, second: _Cut, size: int | None) -> _Cut | None:
     if min(start, end, more, length) < 0 or (step, other) != (1, 1):
         return None
     return min(start + more, _LARGEST), min(end, start + length), 1
-
-
-def _restated(
-    node: ir.Node, data: ir.Value | None, cuts: Mapping[int, _Cut], rw: Rewriter
-) -> Sequence[ir.Value]:
-    starts, ends, steps = zip(*cuts.values(), strict=True)
-    if rw.opset < _INPUTS_SINCE:
-        return rw.restate(node, [data], starts=starts, ends=ends, axes=tuple(cuts))
-    inputs = [data, *(rw.const(item) for item in (starts, ends, tuple(cuts)))]
-    if set(steps) != {1}:
-        inputs.append(rw.const(steps))
-    return rw.restate(node, inputs)

@@ -14,7 +14,7 @@ class IsInfSides(NodeRule):
     """An IsInf looks for one of the two infinities.
 
     ATC's plugin refuses ``detect_negative`` or ``detect_positive`` other than 1. Equal with a
-    constant infinity finds one.
+    constant infinity finds one, which ``isinf`` writes.
     """
 
     id = "GF341"
@@ -32,5 +32,5 @@ class IsInfSides(NodeRule):
                 yield self.finding(
                     f"has {name} {value}; ATC takes 1 alone",
                     view.label(node),
-                    advice="compare with a constant infinity by Equal",
+                    remedy="isinf",
                 )

@@ -16,7 +16,7 @@ class ModSign(NodeRule):
 
     ATC's plugin does not read ``fmod``, and the kernel truncates the quotient: the remainder has
     the sign of the dividend, which is what ``fmod`` 1 asks for. ONNX without it gives the sign of
-    the divisor. Where a dividend can be negative, write ``Mod(Mod(a, b) + b, b)``.
+    the divisor. ``mod`` writes ``fmod`` 1 and mends the sign.
     """
 
     id = "GF340"
@@ -41,7 +41,7 @@ class ModSign(NodeRule):
             yield self.finding(
                 "has fmod 0; where the signs differ, ATC's remainder has that of the dividend",
                 view.label(node),
-                advice="if the dividend can be negative, add the divisor and take Mod again",
+                remedy="mod",
             )
 
 

@@ -31,11 +31,11 @@ class OneHotRange(NodeRule):
         axis = integer(node, "axis", -1)
         if axis < -1:
             indices = view.shape(view.input(node, 0))
-            front = None if indices is None else axis + len(indices) + 1
             yield self.finding(
                 f"has axis {axis}; ATC takes -1 and up",
                 view.label(node),
-                advice="count the axis from the front" + ("" if front is None else f": {front}"),
+                remedy=None if indices is None else "onehot",
+                advice="count the axis from the front" if indices is None else "",
             )
         depth = constant_ints(view.input(node, 1), view)
         if depth and depth[0] < 1:

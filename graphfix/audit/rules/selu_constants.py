@@ -18,7 +18,7 @@ class SeluConstants(NodeRule):
     """A Selu has ``alpha`` or ``gamma`` other than those of the paper.
 
     ATC's plugin refuses a difference of more than 1e-5. Elu with that alpha, times gamma, is the
-    same.
+    same; ``selu`` writes it so.
     """
 
     id = "GF342"
@@ -36,5 +36,5 @@ class SeluConstants(NodeRule):
                 yield self.finding(
                     f"has {name} {value:g}; ATC takes {default:.6g} alone",
                     view.label(node),
-                    advice="write Elu with alpha, then Mul by gamma",
+                    remedy="selu",
                 )

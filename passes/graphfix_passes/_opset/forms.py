@@ -3,6 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
+from graphfix.rewrite import Rewriter
 from graphfix.rewrite.opsets import Answer, Converter
 from graphfix.rewrite.opsets.converter import without_additions
 from graphfix.rewrite.records import Skip
@@ -133,15 +134,14 @@ def _allowzero(node: ir.Node, rw: Converter) -> Answer:
 
 
 @DOWN.at(15, "Shape", exact=True)
-def _shape_range(node: ir.Node, rw: Converter) -> Answer:
+def shape_range(node: ir.Node, rw: Rewriter) -> ir.Value | None:
+    """A Shape of all dims, and a Slice if the node has a range; ``None`` when it has none."""
     start, end = rw.attr_int(node, "start", 0), rw.attr_int(node, "end", _END)
-    if start == 0 and end == _END:
-        return (
-            without_additions(node, rw)
-            if "end" not in node.attributes
-            else rw.op("Shape", node.inputs[0])
-        )
+    if not {"start", "end"} & node.attributes.keys():
+        return None
     whole = rw.op("Shape", node.inputs[0])
+    if start == 0 and end == _END:
+        return whole
     return rw.op("Slice", whole, rw.const([start]), rw.const([end]), rw.const([0]))
 
 
