@@ -10,6 +10,7 @@ The grammar, with whitespace allowed between tokens::
     word     := one or more characters other than whitespace , = { } [ ] " '
     string   := "..." or '...' with backslash escapes
 
+A group's name stands for its passes, each of which may find nothing to do; it takes no options.
 Keys are written with dashes and name the fields of the pass class with underscores. A recipe is a
 YAML file that says the same::
 
@@ -66,6 +67,17 @@ class PassLookup(Protocol):
 
     def pass_class(self, name: str) -> type[Pass]:
         """The class behind a name."""
+
+    def groups(self) -> Mapping[str, "PassGroup"]:
+        """All groups by name."""
+
+
+class PassGroup(Protocol):
+    """What the parser needs of a group."""
+
+    @property
+    def passes(self) -> str:
+        """Pipeline text without groups."""
 
 
 @dataclass(frozen=True)
@@ -284,10 +296,36 @@ def _recipe_option(name: object, key: object, value: object) -> _Option:
 
 def _build(elements: Iterable[_Element], registry: PassLookup, text: str) -> Pipeline:
     passes: list[Pass] = []
+    groups = registry.groups()
     for element in elements:
-        _require_known(element, registry.names(), "pass", text)
+        if element.name in groups:
+            passes += _group(element, groups[element.name], registry, text)
+            continue
+        _require_known(element, (*registry.names(), *groups), "pass", text)
         passes.append(_instantiate(element, registry.pass_class(element.name), text))
     return Pipeline(tuple(passes))
+
+
+def _group(element: _Element, group: PassGroup, registry: PassLookup, text: str) -> Sequence[Pass]:
+    """The passes a group's name stands for, none of which must find anything."""
+    if element.options:
+        message = (
+            f"{element.name} is a group and takes no options; give them to its passes: "
+            f"{group.passes}"
+        )
+        raise PipelineError(message, text, element.options[0].column)
+    try:
+        elements = _Parser(group.passes).pipeline()
+        for inner in elements:
+            if inner.name in registry.groups():
+                message = f"{inner.name!r} is a group, and a group is made of passes"
+                raise PipelineError(message, group.passes, inner.column)
+        passes = _build(elements, registry, group.passes).passes
+    except PipelineError as error:
+        raise PipelineError(f"group {element.name!r}: {error}") from error
+    return [
+        dataclasses.replace(item, optional=True) if item.must_match else item for item in passes
+    ]
 
 
 def _require_known(element: _Element, names: Sequence[str], kind: str, text: str) -> None:

@@ -28,8 +28,26 @@ if TYPE_CHECKING:
 
 GROUP = "graphfix.plugins"
 PASS_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_KINDS = {"pass": "a pass", "operator": "an operator", "adapter": "an adapter", "rule": "a rule"}
+OTHER = "Other"
+"""The topic of passes that their plugin has put under none."""
+_KINDS = {
+    "pass": "a pass",
+    "group": "a group",
+    "operator": "an operator",
+    "adapter": "an adapter",
+    "rule": "a rule",
+}
 _NAME_FORM = "names are lower-case words joined by dashes, such as 'pow-to-mul'"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Passes that are often wanted together, under one name."""
+
+    summary: str
+    """What they are good for, in one line."""
+    passes: str
+    """Pipeline text; it may not name another group."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,10 @@ class Plugin:
     """
 
     passes: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    """Pipelines with a name, which stands in pipeline text for their passes."""
+    topics: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Names of passes under the headings they are listed with; others are under ``Other``."""
     adapters: Mapping[str, str] = field(default_factory=dict)
     operators: Mapping[str, str] = field(default_factory=dict)
     """Custom operators by operator type; each leads to an object, not to a class."""
@@ -66,9 +88,11 @@ class Entry:
     name: str
     path: str
     origin: Origin
-    loaded: "type[Pass] | Operator | type[Adapter] | type[Rule] | None" = None
+    loaded: "type[Pass] | Operator | type[Adapter] | type[Rule] | Group | None" = None
     kind: str = "pass"
-    """``pass``, ``operator``, ``adapter`` or ``rule``."""
+    """``pass``, ``group``, ``operator``, ``adapter`` or ``rule``."""
+    topic: str = OTHER
+    """The heading a pass is listed under."""
 
 
 class Registry:
@@ -76,11 +100,13 @@ class Registry:
 
     def __init__(self, entries: Iterable[Entry], broken: Sequence[PluginError] = ()) -> None:
         self._entries: dict[str, Entry] = {}
+        self._groups: dict[str, Entry] = {}
         self._operators: dict[str, Entry] = {}
         self._adapters: dict[str, Entry] = {}
         self._rules: dict[str, Entry] = {}
         tables = {
             "pass": self._entries,
+            "group": self._groups,
             "operator": self._operators,
             "adapter": self._adapters,
             "rule": self._rules,
@@ -97,14 +123,31 @@ class Registry:
                     f"{entry.kind} in one of them"
                 )
             table[entry.name] = entry
+        for name in self._groups.keys() & self._entries.keys():
+            raise PluginError(
+                f"{name!r} is a group of {self._groups[name].origin} and a pass of "
+                f"{self._entries[name].origin}; uninstall one, or rename one of them"
+            )
 
     def names(self) -> Sequence[str]:
         """All pass names, sorted."""
         return sorted(self._entries)
 
+    def groups(self) -> "Mapping[str, Group]":
+        """All groups of passes by name, sorted."""
+        return {
+            name: entry.loaded
+            for name, entry in sorted(self._groups.items())
+            if isinstance(entry.loaded, Group)
+        }
+
     def origin(self, name: str) -> Origin:
-        """Who offers the pass."""
-        return self._entries[name].origin
+        """Who offers the pass or the group."""
+        return (self._entries.get(name) or self._groups[name]).origin
+
+    def topic(self, name: str) -> str:
+        """The heading that the pass is listed under."""
+        return self._entries[name].topic
 
     def pass_class(self, name: str) -> "type[Pass]":
         """Import the class behind a name.
@@ -236,16 +279,22 @@ def _from_entry_point(point: "EntryPoint") -> list[Entry]:
 
 
 def _table(plugin: Plugin, origin: Origin) -> list[Entry]:
-    for name in plugin.passes:
-        if not PASS_NAME.fullmatch(name):
-            raise PluginError(f"{origin}: a pass cannot be called {name!r}; {_NAME_FORM}")
-    passes = [Entry(name, path, origin) for name, path in plugin.passes.items()]
+    for kind, names in (("pass", plugin.passes), ("group", plugin.groups)):
+        for name in names:
+            if not PASS_NAME.fullmatch(name):
+                raise PluginError(f"{origin}: a {kind} cannot be called {name!r}; {_NAME_FORM}")
+    topics = {name: topic for topic, names in plugin.topics.items() for name in names}
+    passes = [
+        Entry(name, path, origin, topic=topics.get(name, OTHER))
+        for name, path in plugin.passes.items()
+    ]
+    groups = [Entry(name, "", origin, group, "group") for name, group in plugin.groups.items()]
     operators = [
         Entry(name, path, origin, kind="operator") for name, path in plugin.operators.items()
     ]
     adapters = [Entry(name, path, origin, kind="adapter") for name, path in plugin.adapters.items()]
     rules = [Entry(name, path, origin, kind="rule") for name, path in plugin.rules.items()]
-    return [*passes, *operators, *adapters, *rules]
+    return [*passes, *groups, *operators, *adapters, *rules]
 
 
 def _from_file(path: Path) -> list[Entry]:

@@ -10,30 +10,47 @@ import graphfix_adapters
 import graphfix_passes
 from graphfix.atc.rules import COMMAND_RULES
 from graphfix.audit import builtin_rules
+from graphfix.pipeline import parse
 from graphfix.plugins import load_registry
 from graphfix.stages.adapters import describe_adapter
-from graphfix.stages.catalogue import PassEntry, describe
+from graphfix.stages.catalogue import PassEntry, by_topic, describe, groups
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "uv run pytest tests/test_indexes.py --update-golden"
 
 
+REGISTRY = load_registry(also={"graphfix-passes": graphfix_passes.PLUGIN})
+
+
 def builtin_passes() -> list[PassEntry]:
-    registry = load_registry(also={"graphfix-passes": graphfix_passes.PLUGIN})
-    return [describe(registry, name) for name in sorted(graphfix_passes.PLUGIN.passes)]
+    return [describe(REGISTRY, name) for name in sorted(graphfix_passes.PLUGIN.passes)]
 
 
 def row(cells: list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
-def summary_table(passes: list[PassEntry], folder: str) -> str:
-    """Name with a link to its golden file in ``folder``, what it does, what it promises."""
+def summary_tables(passes: list[PassEntry], folder: str, level: str) -> str:
+    """By topic: name with a link to its golden file in ``folder``, what it does, what it promises.
+
+    The last table has the groups.
+    """
+    tables = []
+    for topic, members in by_topic(passes).items():
+        rows = [
+            row([f"[`{entry.name}`]({folder}/{entry.name}.md)", entry.summary, entry.contract])
+            for entry in members
+        ]
+        head = "| pass | what it does | promises |\n|---|---|---|\n"
+        tables.append(f"{level} {topic}\n\n{head}{''.join(rows)}")
     rows = [
-        row([f"[`{entry.name}`]({folder}/{entry.name}.md)", entry.summary, entry.contract])
-        for entry in passes
+        row([f"`{group.name}`", group.summary, group.pipeline.replace(",", ", ")])
+        for group in groups(REGISTRY)
+        if group.name in graphfix_passes.PLUGIN.groups
     ]
-    return "".join(["| pass | what it does | promises |\n", "|---|---|---|\n", *rows])
+    head = "| group | what it does | passes |\n|---|---|---|\n"
+    tables.append(f"{level} Groups, which stand for several passes\n\n{head}{''.join(rows)}")
+    return "\n".join(tables)
 
 
 def adapters_table() -> str:
@@ -59,7 +76,7 @@ def option_table(entry: PassEntry) -> str:
 
 def passes_readme(passes: list[PassEntry]) -> str:
     sections = [
-        f"\n## `{entry.name}`\n\n{entry.summary}\n\n{option_table(entry)}".rstrip() + "\n"
+        f"\n### `{entry.name}`\n\n{entry.summary}\n\n{option_table(entry)}".rstrip() + "\n"
         for entry in passes
     ]
     return (
@@ -69,7 +86,8 @@ def passes_readme(passes: list[PassEntry]) -> str:
         "case by case.\n"
         "Every pass also has the options `select`, `expect` and `optional`, see\n"
         "[pipelines](../docs/guides/pipelines.md).\n\n"
-        f"{summary_table(passes, '../golden/passes')}{''.join(sections)}"
+        f"{summary_tables(passes, '../golden/passes', '##')}\n## Each pass\n"
+        f"{''.join(sections)}"
     )
 
 
@@ -164,9 +182,22 @@ def test_index_of_passes(update_golden: bool) -> None:
     hold(ROOT / "passes" / "README.md", passes_readme(builtin_passes()), update_golden)
 
 
+def test_every_built_in_pass_has_one_topic() -> None:
+    listed = [name for names in graphfix_passes.PLUGIN.topics.values() for name in names]
+    missing = graphfix_passes.PLUGIN.passes.keys() - set(listed)
+    assert not missing, f"put {sorted(missing)} under a topic in graphfix_passes/_groups.py"
+    assert len(listed) == len(set(listed))
+
+
+def test_every_built_in_group_can_be_parsed() -> None:
+    for name, group in graphfix_passes.PLUGIN.groups.items():
+        names = [item.name for item in parse(name, REGISTRY).passes]
+        assert ",".join(names) == group.passes
+
+
 def test_table_in_the_readme(update_golden: bool) -> None:
     path = ROOT / "README.md"
-    table = summary_table(builtin_passes(), "golden/passes")
+    table = summary_tables(builtin_passes(), "golden/passes", "###")
     hold(path, with_block(path.read_text(encoding="utf-8"), "passes", table), update_golden)
 
 

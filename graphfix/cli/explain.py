@@ -1,4 +1,4 @@
-"""``graphfix explain``: all that is known of a pass, an adapter, a rule or an operator."""
+"""``graphfix explain``: all that is known of a pass, a group, an adapter, a rule or an operator."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,7 @@ def explain(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(help="A pass, an adapter, a rule (GF101), or the word 'op'."),
+        typer.Argument(help="A pass, a group, an adapter, a rule (GF101), or the word 'op'."),
     ],
     operator: Annotated[
         str | None, typer.Argument(help="After 'op': an operator, such as Resize or npu::Name.")
@@ -29,7 +29,7 @@ def explain(
     plugin: PluginFiles = None,
     json: AsJson = False,
 ) -> None:
-    """Explain a pass, an adapter, a rule, or what ATC makes of an operator (op Resize)."""
+    """Explain a pass, a group, an adapter, a rule, or what ATC makes of an operator (op Resize)."""
     if name == "op" and operator is not None:
         from graphfix.stages.operator_facts import operator_facts
 
@@ -50,6 +50,9 @@ def explain(
         return
     if name in registry.adapter_names() and name not in registry.names():
         _explain_adapter(registry, name, json)
+        return
+    if name in registry.groups():
+        _explain_group(registry, name, json)
         return
     entry = describe(registry, name)
     if json:
@@ -89,6 +92,24 @@ def _explain_rule(registry: "Registry", name: str, json: bool) -> None:
     print(f"{rule.id}: {rule.title}\n\n{rule.documentation}\n")
     print(f"Severity  {rule.severity.value}")
     print(f"Evidence  {rule.evidence.value}: {rule.citation}")
+
+
+def _explain_group(registry: "Registry", name: str, json: bool) -> None:
+    from graphfix.stages.catalogue import groups, passes_of
+
+    (group,) = (entry for entry in groups(registry) if entry.name == name)
+    passes = passes_of(registry, group)
+    if json:
+        print_json({**group.to_dict(), "passes": [entry.name for entry in passes]})
+        return
+    print(f"{group.name}: {group.summary}\n")
+    print_table(
+        ("pass", "promises", "what it does"),
+        [(entry.name, entry.contract, entry.summary) for entry in passes],
+    )
+    print("\nA pass that finds nothing to do is no error here.\n")
+    print(f"The same as\n  {group.pipeline}\n")
+    print(f"From      {group.origin}\n\nExample\n  {group.example}")
 
 
 def _explain_adapter(registry: "Registry", name: str, json: bool) -> None:

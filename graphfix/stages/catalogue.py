@@ -4,12 +4,12 @@ import dataclasses
 import difflib
 import inspect
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphfix.errors import PluginError, UsageError
-from graphfix.pipeline import annotation_text, option_fields, option_text, options_help
-from graphfix.plugins import Registry
+from graphfix.pipeline import annotation_text, option_fields, option_text, options_help, parse
+from graphfix.plugins import OTHER, Registry
 from graphfix.rewrite.base import Pass
 
 
@@ -34,15 +34,63 @@ class PassEntry:
     documentation: str
     options: tuple[OptionEntry, ...]
     example: str
+    topic: str
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
-        return dataclasses.asdict(self)
+        return {"kind": "pass", **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True)
+class GroupEntry:
+    """A group of passes; ``pipeline`` is the text that its name stands for."""
+
+    name: str
+    summary: str
+    pipeline: str
+    origin: str
+    example: str
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {"kind": "group", **dataclasses.asdict(self)}
 
 
 def catalogue(registry: Registry) -> Sequence[PassEntry]:
     """All passes by name; one whose module is broken is listed with the error as its summary."""
     return [_entry(registry, name) for name in registry.names()]
+
+
+def by_topic(entries: Iterable[PassEntry]) -> Mapping[str, Sequence[PassEntry]]:
+    """Passes under their headings, both in alphabetical order; ``Other`` comes last."""
+    topics: dict[str, list[PassEntry]] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.topic == OTHER, entry.topic, entry.name)):
+        topics.setdefault(entry.topic, []).append(entry)
+    return topics
+
+
+def groups(registry: Registry) -> Sequence[GroupEntry]:
+    """All groups by name."""
+    return [
+        GroupEntry(
+            name,
+            group.summary,
+            group.passes,
+            registry.origin(name).distribution,
+            f"graphfix apply model.onnx --passes {name}",
+        )
+        for name, group in registry.groups().items()
+    ]
+
+
+def passes_of(registry: Registry, group: GroupEntry) -> Sequence[PassEntry]:
+    """The passes a group stands for, in the order they run.
+
+    Raises:
+        PipelineError: the group names an unknown pass, an unknown option or another group.
+        PluginError: the module of a pass cannot be imported.
+    """
+    return [describe(registry, item.name) for item in parse(group.name, registry).passes]
 
 
 def describe(registry: Registry, name: str) -> PassEntry:
@@ -53,9 +101,9 @@ def describe(registry: Registry, name: str) -> PassEntry:
         PluginError: its module cannot be imported.
     """
     if name not in registry.names():
-        close = difflib.get_close_matches(name, registry.names(), n=1)
-        names = ", ".join(registry.names())
-        hint = f"did you mean {close[0]!r}?" if close else f"there are: {names}"
+        names = (*registry.names(), *registry.groups())
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names)}"
         raise UsageError(f"there is no pass called {name!r}; {hint}")
     return _described(registry, name, registry.pass_class(name))
 
@@ -79,7 +127,7 @@ def _entry(registry: Registry, name: str) -> PassEntry:
         return _described(registry, name, registry.pass_class(name))
     except PluginError as error:
         origin = registry.origin(name).distribution
-        return PassEntry(name, f"broken: {error}", "", origin, "", (), "")
+        return PassEntry(name, f"broken: {error}", "", origin, "", (), "", registry.topic(name))
 
 
 def _described(registry: Registry, name: str, cls: type[Pass]) -> PassEntry:
@@ -92,4 +140,5 @@ def _described(registry: Registry, name: str, cls: type[Pass]) -> PassEntry:
         documentation=rest.strip("\n"),
         options=option_entries(cls),
         example=f"graphfix apply model.onnx --passes {shlex.quote(cls.example or name)}",
+        topic=registry.topic(name),
     )

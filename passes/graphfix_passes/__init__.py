@@ -1,6 +1,7 @@
 """The built-in passes, registered the way any plugin registers its own."""
 
 from graphfix.plugins import Plugin
+from graphfix_passes._groups import GROUPS, TOPICS
 
 PLUGIN = Plugin(
     passes={
@@ -27,17 +28,17 @@ PLUGIN = Plugin(
         "hardswish": "graphfix_passes.hardswish:Hardswish",
         "if-fold": "graphfix_passes.if_fold:IfFold",
         "int64-to-int32": "graphfix_passes.int64_to_int32:Int64ToInt32",
-        "isinf": "graphfix_passes.isinf:Isinf",
         "large-conv-split": "graphfix_passes.large_conv_split:LargeConvSplit",
+        "isinf": "graphfix_passes.isinf:Isinf",
         "layernorm": "graphfix_passes.layernorm:Layernorm",
         "mask-value": "graphfix_passes.mask_value:MaskValue",
         "mish": "graphfix_passes.mish:Mish",
-        "mod": "graphfix_passes.mod:Mod",
         "names": "graphfix_passes.names:Names",
+        "mod": "graphfix_passes.mod:Mod",
         "nms-tail": "graphfix_passes.nms_tail:NmsTail",
         "no-op": "graphfix_passes.no_op:NoOp",
-        "onehot": "graphfix_passes.onehot:Onehot",
         "opset": "graphfix_passes.opset:Opset",
+        "onehot": "graphfix_passes.onehot:Onehot",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",
         "pad-fold": "graphfix_passes.pad_fold:PadFold",
         "pool-split": "graphfix_passes.pool_split:PoolSplit",
@@ -47,13 +48,15 @@ PLUGIN = Plugin(
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
         "resize-nearest": "graphfix_passes.resize_nearest:ResizeNearest",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
+        "sim": "graphfix_passes.sim:Sim",
         "selu": "graphfix_passes.selu:Selu",
         "shape-range": "graphfix_passes.shape_range:ShapeRange",
-        "sim": "graphfix_passes.sim:Sim",
         "slice-merge": "graphfix_passes.slice_merge:SliceMerge",
-        "slice-negative-step": "graphfix_passes.slice_negative_step:SliceNegativeStep",
         "softmax-axis": "graphfix_passes.softmax_axis:SoftmaxAxis",
+        "slice-negative-step": "graphfix_passes.slice_negative_step:SliceNegativeStep",
         "strip-qdq": "graphfix_passes.strip_qdq:StripQdq",
         "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",
     },
+    groups=GROUPS,
+    topics=TOPICS,
 )

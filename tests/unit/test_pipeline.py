@@ -2,7 +2,7 @@
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import onnx_ir as ir
@@ -21,6 +21,7 @@ from graphfix.pipeline import (
     pass_text,
     recipe,
 )
+from graphfix.plugins import Group
 from graphfix.rewrite import Expect, Pass, PassContext, PassResult, Selector
 
 
@@ -84,6 +85,9 @@ class Lookup:
     def pass_class(self, name: str) -> type[Pass]:
         classes: dict[str, type[Pass]] = {"plain": Plain, "rich": Rich, "strict": Strict}
         return classes[name]
+
+    def groups(self) -> Mapping[str, Group]:
+        return {}
 
 
 def one(text: str) -> Pass:
@@ -469,3 +473,72 @@ def test_help_is_the_string_under_the_field() -> None:
 def test_options_come_in_the_order_of_the_fields() -> None:
     keys = [key for key, _, _ in option_fields(Rich)]
     assert keys == [field.name.replace("_", "-") for field in fields(Rich)]
+
+
+@dataclass(frozen=True)
+class Eager(Plain):
+    """Fail when nothing matches."""
+
+    name = "eager"
+    must_match = True
+
+
+class Grouped(Lookup):
+    def names(self) -> Sequence[str]:
+        return [*super().names(), "eager"]
+
+    def pass_class(self, name: str) -> type[Pass]:
+        return Eager if name == "eager" else super().pass_class(name)
+
+    def groups(self) -> Mapping[str, Group]:
+        return {
+            "both": Group("", "rich{max-rank=3},eager"),
+            "nested": Group("", "plain,both"),
+            "stale": Group("", "plain,gone"),
+        }
+
+
+def test_a_group_stands_for_its_passes_which_need_not_match() -> None:
+    pipeline = parse("plain,both,eager", Grouped())
+    assert str(pipeline) == "plain,rich{max-rank=3},eager{optional=true},eager"
+    assert parse(str(pipeline), Grouped()) == pipeline
+
+
+def test_a_recipe_may_name_a_group() -> None:
+    assert parse_recipe("passes: [both]", Grouped()) == parse("both", Grouped())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "plain,both{select=x}",
+            (
+                "both is a group and takes no options; give them to its passes: "
+                "rich{max-rank=3},eager\n  plain,both{select=x}\n             ^"
+            ),
+        ),
+        (
+            "nested",
+            (
+                "group 'nested': 'both' is a group, and a group is made of passes\n"
+                "  plain,both\n        ^"
+            ),
+        ),
+        (
+            "stale",
+            (
+                "group 'stale': there is no pass called 'gone'; there are: both, eager, nested, "
+                "plain, rich, stale, strict\n  plain,gone\n        ^"
+            ),
+        ),
+        (
+            "bot",
+            "there is no pass called 'bot'; did you mean 'both'?\n  bot\n  ^",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_group_is_said(text: str, message: str) -> None:
+    with pytest.raises(PipelineError) as caught:
+        parse(text, Grouped())
+    assert str(caught.value) == message

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from graphfix.errors import PluginError
-from graphfix.plugins import Plugin, Registry, load_registry
+from graphfix.plugins import Group, Plugin, Registry, load_registry
 
 PASS = '''
 from dataclasses import dataclass
@@ -345,3 +346,33 @@ def test_operators_of_a_plugin_file(tmp_path: Path) -> None:
     path.write_text(OPERATOR)
     registry = load_registry([path])
     assert registry.operator("Twice").name == "Twice"
+
+
+PATHS = {"a-pass": "m:A", "b-pass": "m:B"}
+
+
+def table(**fields: Any) -> Registry:
+    return load_registry(also={"alpha": Plugin(passes=PATHS, **fields)})
+
+
+def test_a_plugin_offers_groups_and_says_what_its_passes_are_about() -> None:
+    group = Group("Do both.", "a-pass,b-pass")
+    registry = table(groups={"both": group}, topics={"Types": ["a-pass"]})
+    assert registry.groups()["both"] == group
+    assert "both" not in registry.names()
+    assert str(registry.origin("both")) == "plugin 'alpha' of this checkout"
+    assert (registry.topic("a-pass"), registry.topic("b-pass")) == ("Types", "Other")
+
+
+def test_a_group_with_the_name_of_a_pass_is_refused() -> None:
+    with pytest.raises(PluginError) as caught:
+        table(groups={"a-pass": Group("", "b-pass")})
+    assert str(caught.value) == (
+        "'a-pass' is a group of plugin 'alpha' of this checkout and a pass of plugin 'alpha' of "
+        "this checkout; uninstall one, or rename one of them"
+    )
+
+
+def test_the_name_of_a_group_has_the_form_of_a_name() -> None:
+    with pytest.raises(PluginError, match="a group cannot be called 'Both'; names are lower-case"):
+        table(groups={"Both": Group("", "b-pass")})

@@ -1,0 +1,83 @@
+"""Pipelines of built-in passes with a name, and the headings that the passes are listed under."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from graphfix.plugins import Group
+
+GROUPS: Final[Mapping[str, Group]] = {
+    "cleanup": Group(
+        "Remove what computes nothing, twice or for nobody: exact, for every model.",
+        "constants,no-op,cast-merge,transpose-merge,concat-merge,slice-merge,cse,prune",
+    ),
+    "simplify": Group(
+        "Fold what is constant, dynamic shapes too, and fuse: what onnxsim is used for.",
+        "if-fold,constants,fold-shapes,no-op,bn-fold,bias-fold,pad-fold,"
+        "cast-merge,transpose-merge,concat-merge,slice-merge,cse,prune",
+    ),
+    # What the audit proposes for findings of any model and target: attributes that ATC reads in
+    # another way, shapes that it takes for dynamic, limits of its kernels, then names, which come
+    # last because other passes make nodes.
+    "ascend": Group(
+        "Write the model as ATC reads it; what depends on the target is left to --passes auto.",
+        "if-fold,constants,fold-shapes,resize-scales,resize-canonical,no-op,gather-negative,"
+        "clip-bounds,reduce-axes,softmax-axis,prelu-slope,mask-value,conv-attrs,explicit-attrs,"
+        "pool-split,large-conv-split,cse,prune,names",
+    ),
+}
+
+TOPICS: Final[Mapping[str, Sequence[str]]] = {
+    "Shapes and dynamics": (
+        "dynamic-shape",
+        "fold-shapes",
+        "out-nodes",
+        "resize-scales",
+        "shape-range",
+    ),
+    "Types": ("cast-insert", "cast-merge", "double-to-float", "int64-to-int32", "strip-qdq"),
+    "Clean-up": (
+        "concat-merge",
+        "constants",
+        "cse",
+        "names",
+        "no-op",
+        "opset",
+        "prune",
+        "sim",
+        "slice-merge",
+        "transpose-merge",
+    ),
+    "Attributes and indices": (
+        "clip-bounds",
+        "explicit-attrs",
+        "gather-negative",
+        "isinf",
+        "mod",
+        "onehot",
+        "reduce-axes",
+        "slice-negative-step",
+    ),
+    "Convolution, pooling, normalisation": (
+        "bias-fold",
+        "bn-fold",
+        "conv-attrs",
+        "conv1d-to-conv2d",
+        "groupnorm",
+        "large-conv-split",
+        "layernorm",
+        "pad-fold",
+        "pool-split",
+    ),
+    "Activations and resizing": (
+        "gelu",
+        "hardswish",
+        "mish",
+        "prelu-slope",
+        "resize-canonical",
+        "resize-nearest",
+        "selu",
+    ),
+    "Attention and matrix products": ("einsum", "mask-value", "softmax-axis"),
+    "Recurrent and control flow": ("if-fold",),
+    "Detection and custom operators": ("deform-conv", "gridsample", "nms-tail"),
+}
