@@ -9,6 +9,7 @@ from graphfix.plugins import Plugin
 PLUGIN = Plugin(
     adapters={
         "dbnet": "graphfix_adapters.dbnet:DBNet",
+        "dbnet-dcn": "graphfix_adapters.dbnet:DBNetDeformable",
         "intrada": "graphfix_adapters.intrada:IntraDA",
         "nas-fpn": "graphfix_adapters.nas_fpn:NasFpn",
         "ocrnet": "graphfix_adapters.ocrnet:OCRNet",

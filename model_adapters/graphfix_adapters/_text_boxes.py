@@ -10,7 +10,8 @@ from graphfix.contract import Array
 from graphfix.datasets import Outline
 from graphfix.library import library
 from graphfix_adapters._contours import contours
-from graphfix_adapters._rectangles import fill, least_rectangle
+from graphfix_adapters._fill import fill
+from graphfix_adapters._least_rectangle import least_rectangle
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from graphfix.adapter import Adapter, Export, Sample
 from graphfix.contract import Array
 from graphfix.datasets import Outline, Picture, Region, icdar2015, read_image
 from graphfix.errors import ModelError
-from graphfix.metrics import Judged, Score, text_detection
+from graphfix.metrics import Judged, Reference, Score, text_detection
 from graphfix.spec import InputSpec
 from graphfix_adapters._opencv_resize import resize_opencv_float
 from graphfix_adapters._text_boxes import TextBoxes
@@ -22,6 +22,26 @@ MEAN = np.array((122.67891434, 116.66876762, 104.00698793))
 
 IMAGES, TRUTHS = "ch4_test_images", "Challenge4_Test_Task1_GT"
 """Folders of ICDAR 2015, task 4.1."""
+
+
+_OPTIONS = {
+    "opset": "11",
+    "exporter": "torchscript",
+    "width": "full",
+    "batch": "1",
+    "size": "dynamic",
+    "upsample": "scales",
+}
+"""Of the export script, for the plain backbone."""
+
+
+def _export(**options: str) -> Export:
+    return Export(
+        "export/dbnet.py",
+        ("torch", "onnx"),
+        "pip install torch==2.13.0 onnx onnxscript",
+        {**_OPTIONS, **options},
+    )
 
 
 class DBNet(Adapter):
@@ -36,19 +56,7 @@ class DBNet(Adapter):
         "github.com/MhLiao/DB e5a12f5c, experiments/seg_detector/ic15_resnet50_deform_thre.yaml "
         "with the backbone resnet50"
     )
-    export = Export(
-        "export/dbnet.py",
-        ("torch", "onnx"),
-        "pip install torch==2.13.0 onnx onnxscript",
-        {
-            "opset": "11",
-            "exporter": "torchscript",
-            "width": "full",
-            "batch": "1",
-            "size": "dynamic",
-            "upsample": "scales",
-        },
-    )
+    export = _export()
     pipeline = "resize-scales,auto"
     inputs = (InputSpec("input", "float32", (1, 3, "32*h", "32*w"), -0.482, 0.593),)
     shapes = ("input:1,3,736,1280",)
@@ -74,6 +82,24 @@ class DBNet(Adapter):
     def tiny(self, folder: Path) -> None:
         """Two pictures of words on a plain ground, whose outlines are known."""
         write_words(folder / IMAGES, folder / TRUTHS, 2, self.picture_size)
+
+
+class DBNetDeformable(DBNet):
+    """Outlines of words, DBNet on a ResNet-50 with deformable convolutions (torch).
+
+    The export has ATC's DeformableConv2D in ONNX's domain, with an attribute that ATC does not
+    read; it becomes an operator with a meaning that runs anywhere, and is spelled right for ATC.
+    """
+
+    name = "dbnet-dcn"
+    upstream = (
+        "github.com/MhLiao/DB e5a12f5c, experiments/seg_detector/ic15_resnet50_deform_thre.yaml, "
+        "checkpoint ic15_resnet50"
+    )
+    export = _export(backbone="deformable", offsets="prefix", size="736x1280")
+    pipeline = "deform-conv,resize-scales,auto"
+    reference = Reference(0.854, 0.01, figure="hmean")
+    """Upstream's README, short side 736, box threshold 0.6."""
 
 
 def _pictures(data: Path) -> Iterator[Picture[Sequence[Region]]]:

@@ -7,7 +7,8 @@ import pytest
 
 from graphfix.contract import Array
 from graphfix_adapters._contours import contours
-from graphfix_adapters._rectangles import fill, least_rectangle
+from graphfix_adapters._fill import fill
+from graphfix_adapters._least_rectangle import least_rectangle
 from graphfix_adapters._text_boxes import TextBoxes, _grown
 
 
@@ -52,8 +53,25 @@ def test_a_comb_is_one_region() -> None:
 
 def test_the_least_rectangle_lies_on_a_side_of_the_hull() -> None:
     corners, side = least_rectangle(np.array([[0, 0], [4, 3], [1, 7], [-3, 4], [1, 3]]))
-    assert side == pytest.approx(5)
+    assert side == pytest.approx(5)  # 3-4-5
     np.testing.assert_allclose(corners, [[0, 0], [4, 3], [1, 7], [-3, 4]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("outline", "corner"),
+    [
+        ([[503, 606], [503, 752], [697, 752], [697, 606]], (503.0, 605.99993896484375)),
+        ([[80, 299], [80, 385], [177, 385], [177, 299]], (79.99999237060547, 298.9999694824219)),
+        ([[89, 863], [89, 972], [96, 972], [96, 863]], (88.99999237060547, 863.0)),
+        ([[10, 20], [10, 60], [50, 60], [50, 20]], (10.0, 20.0)),
+    ],
+)
+def test_corners_are_rounded_as_by_opencv(
+    outline: list[list[int]], corner: tuple[float, float]
+) -> None:
+    """As it cuts them off after that, a pixel depends on it."""
+    corners, _ = least_rectangle(np.array(outline))
+    assert tuple(corners[0].tolist()) == corner
 
 
 @pytest.mark.parametrize("points", [[[3, 4]], [[3, 4], [5, 6], [9, 10]]])
