@@ -68,9 +68,10 @@ class RewritePass(Pass):
     ) -> PassResult:
         """Rewrite the selected anchors, and again what that has made, while it is worthwhile.
 
-        For a ``run`` of passes whose rewrites show the way to others. Later rounds count their
+        For the ``run`` of passes whose rewrites show the way to others. Later rounds count their
         anchors from large numbers on, so that an excluded anchor is one of its own round.
         """
+        stated = [value.shape for value in model.graph.outputs]
         total = last = RewritePass.run(self, model, context)
         for number in range(1, _MOST_ROUNDS):
             if not worthwhile(last):
@@ -80,6 +81,8 @@ class RewritePass(Pass):
             last = RewritePass.run(self, model, replace(context, excluded=excluded))
             more = [replace(r, anchor=first + (r.anchor or 0)) for r in last.rewrites]
             total = replace(total, rewrites=(*total.rewrites, *more), skips=last.skips)
+        for value, shape in zip(model.graph.outputs, stated, strict=True):
+            value.shape = shape  # later rounds may know more than the model says
         return total
 
     def _run(self, model: ir.Model, context: PassContext) -> PassResult:

@@ -385,14 +385,11 @@ class Rewriter:
         speaks against the rewrite any more.
         """
         site, outputs = self._current, list(graph.outputs)
-        moved: dict[ir.Value, ir.Value] = {}
         graph.outputs.clear()
-        for value in tuple(graph.initializers.values()):
-            assert value.const_value is not None
-            moved[value] = self.tensor(value.const_value)
-        moved.update(zip(graph.inputs, inputs, strict=True))
-        for old, new in moved.items():
+        moved = self.hoist(graph)
+        for old, new in zip(graph.inputs, inputs, strict=True):
             convenience.replace_all_uses_with(old, new)
+            moved[old] = new
         nodes = list(graph)
         graph.remove(nodes)
         for node in nodes:
@@ -403,6 +400,19 @@ class Rewriter:
         site.scope.insert_before(site.anchor, nodes)
         site.added += nodes
         return tuple(moved.get(value, value) for value in outputs)
+
+    def hoist(self, graph: ir.Graph) -> dict[ir.Value, ir.Value]:
+        """Move the initializers of a subgraph to where the anchor stands; old ones to new ones.
+
+        Those that are outputs of the subgraph stay.
+        """
+        moved = {}
+        for name, value in tuple(graph.initializers.items()):
+            if value.const_value is not None and not value.is_graph_output():
+                moved[value] = self.tensor(value.const_value)
+                convenience.replace_all_uses_with(value, moved[value])
+                del graph.initializers[name]
+        return moved
 
     def copy(self, node: ir.Node, *inputs: ir.Value | None, **changed: AttrValue) -> ir.Value:
         """Insert a copy of a one-output node with other inputs and some attributes changed."""

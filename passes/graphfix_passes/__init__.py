@@ -31,6 +31,7 @@ PLUGIN = Plugin(
         "large-conv-split": "graphfix_passes.large_conv_split:LargeConvSplit",
         "isinf": "graphfix_passes.isinf:Isinf",
         "layernorm": "graphfix_passes.layernorm:Layernorm",
+        "loop-unroll": "graphfix_passes.loop_unroll:LoopUnroll",
         "mask-value": "graphfix_passes.mask_value:MaskValue",
         "mish": "graphfix_passes.mish:Mish",
         "names": "graphfix_passes.names:Names",

@@ -78,6 +78,6 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "selu",
     ),
     "Attention and matrix products": ("einsum", "mask-value", "softmax-axis"),
-    "Recurrent and control flow": ("if-fold",),
+    "Recurrent and control flow": ("if-fold", "loop-unroll"),
     "Detection and custom operators": ("deform-conv", "gridsample", "nms-tail"),
 }

@@ -2,6 +2,8 @@
 
 import onnx_ir as ir
 
+from graphfix.rewrite import Rewriter
+
 Dim = int | str | None
 """A size, the name of one, or nothing."""
 
@@ -22,3 +24,13 @@ def same_shape(one: ir.Value, other: ir.Value) -> bool:
     """Whether both are known to have the same dims, by number or by name."""
     left, right = dims(one), dims(other)
     return left is not None and left == right and None not in left
+
+
+def fixed(value: ir.Value | None, rw: Rewriter) -> float | int | bool | None:
+    """The one number of ``value`` in every run: a constant, or what follows from the sizes."""
+    number = rw.scalar(value)
+    known = rw.facts.value(value) if number is None else None
+    if known is not None and len(known.sizes) == 1 and known.constant is not None:
+        item: float | int | bool = known.constant.item()
+        return item
+    return number

@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Exact
 from graphfix.rewrite import PassContext, PassResult, RewritePass, Rewriter, Skip
+from graphfix_passes._known import fixed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +41,9 @@ class IfFold(RewritePass):
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Sequence[ir.Value] | Skip:
         """Move one branch out."""
-        chosen = _truth(node.inputs[0], rw)
+        chosen = fixed(node.inputs[0], rw)
         if chosen is None:
             return rw.skip("its condition depends on the data, or on a size that is not fixed")
         branch = "then_branch" if chosen else "else_branch"
         rw.note(f"takes its {branch}")
         return rw.adopt(node.attributes[branch].as_graph())
-
-
-def _truth(condition: ir.Value | None, rw: Rewriter) -> bool | None:
-    """The condition, if it is the same in every run."""
-    number = rw.scalar(condition)
-    known = rw.facts.value(condition) if number is None else None
-    if known is not None and len(known.sizes) == 1 and known.constant is not None:
-        number = bool(known.constant.item())
-    return None if number is None else bool(number)

@@ -60,4 +60,4 @@ def _branch(grow: Grower, data: ir.Value, name: str, outputs: int, depth: int) -
 
 
 def test_whatever_is_chosen() -> None:
-    hold(IfFold(), choices, opsets=(11, 13, 18, 21), least=0.3)
+    hold(IfFold(), choices, opsets=(11, 13, 18, 21), examples=40, least=0.3)
