@@ -34,6 +34,7 @@ class BiasFold(RewritePass):
     name = "bias-fold"
     match_ops = ("Add", "Sub")
     contract = Close()
+    must_match = False
     reads_shapes = True
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | Skip | None:

@@ -55,6 +55,7 @@ class BnFold(RewritePass):
     name = "bn-fold"
     match_ops = ("BatchNormalization",)
     contract = Close()
+    must_match = False
     reads_shapes = True
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip:

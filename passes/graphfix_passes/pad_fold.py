@@ -58,6 +58,7 @@ class PadFold(RewritePass):
     name = "pad-fold"
     match_ops = ("Conv", *_POOLS)
     contract = Close()
+    must_match = False
     reads_shapes = True
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Sequence[ir.Value] | Skip | None:

@@ -41,11 +41,6 @@ class PoolSplit(RewritePass):
     Numerics
         Means are added in another order and divided in between. A largest number that is zero may
         have another sign.
-
-    Options
-        area     the most elements of a window
-        side     the longest side of a window
-        stride   the largest stride
     """
 
     name = "pool-split"

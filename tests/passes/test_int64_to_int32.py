@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from graphfix.contract import InRange
+from graphfix.model import from_text
+from graphfix.rewrite import PassContext
 from graphfix_passes.int64_to_int32 import Int64ToInt32
 from tests.passes.random_graphs import Grower, hold
 
@@ -48,3 +51,26 @@ def integers(grow: Grower) -> Sequence[ir.Value]:
 
 def test_whatever_is_computed_with_integers() -> None:
     hold(Int64ToInt32(), integers, examples=60, least=0.4)
+
+
+def test_every_number_that_got_narrower_is_looked_at() -> None:
+    model = from_text(
+        """<ir_version: 8, opset_import: ["" : 13]>
+        main (int64[2] x, float[2] w) => (bool[2] y)
+        <int64 two = {2}>
+        {
+           i = Cast <to = 7> (w)
+           [product] m = Mul (x, i)
+           [shape] s = Identity (m)
+           [is] y = Less (s, two)
+        }"""
+    )
+    result = Int64ToInt32().run(model, PassContext())
+    assert result.contract == InRange(
+        {
+            "product/Cast_0": "x",
+            "product/Cast_1": "i",
+            "product/Mul_0": "m",
+            "shape/Identity_0": "s",
+        }
+    )
