@@ -302,6 +302,8 @@ def main() -> None:
         help="sizes: computed in the graph, as torch 1.2 wrote them",
     )  # fmt: skip
     given = parser.parse_args()
+    if given.backbone == "deformable" and given.exporter == "dynamo":
+        parser.error("the deformable backbone is exported by torchscript only")
     dynamic = given.size == "dynamic"
     height, width = (736, 1280) if dynamic else map(int, given.size.split("x"))
     network, example = load(given), torch.zeros(given.batch, 3, height, width)
