@@ -77,7 +77,13 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "resize-nearest",
         "selu",
     ),
-    "Attention and matrix products": ("einsum", "mask-value", "softmax-axis"),
+    "Attention and matrix products": (
+        "einsum",
+        "gemm-to-matmul",
+        "mask-value",
+        "matmul-to-gemm",
+        "softmax-axis",
+    ),
     "Recurrent and control flow": ("if-fold", "loop-unroll"),
     "Detection and custom operators": ("deform-conv", "gridsample", "nms-tail"),
 }
