@@ -102,6 +102,25 @@ def test_rounds_are_counted_and_limited(tmp_path: Path) -> None:
     assert not path.with_name("norm.fixed.onnx").exists()
 
 
+def test_what_found_nothing_is_tried_again_after_another_pass(tmp_path: Path) -> None:
+    # mask-value takes constant masks only, and this one is constant once sim has folded it.
+    path = tmp_path / "causal.onnx"
+    text = """
+<ir_version: 8, opset_import: ["" : 17]>
+main (float[3,3] x) => (float[3,3] y)
+<float[3,3] ones = {1,1,1,1,1,1,1,1,1}, float zero = {0}, float low = {-1e9}>
+{
+   [lower] triangle = Trilu <upper = 0> (ones)
+   [above] later = Equal (triangle, zero)
+   [mask] masked = Where (later, low, x)
+   [soft] y = Softmax <axis = -1> (masked)
+}
+"""
+    save(from_text(text), path)
+    done, report = auto(path, "--dry-run")
+    assert (done.code, report["pipeline"]) == (0, "sim,mask-value")
+
+
 def test_passes_before_auto_run_first_and_the_recipe_holds_all(model: Path) -> None:
     recipe = model.with_name("chosen.yaml")
     done = run(

@@ -18,7 +18,7 @@ from graphfix.stages.audit import AuditReport, look
 from graphfix.target import Profile
 
 MAX_ROUNDS = 5
-"""Rounds of audit and passes before the planner stops; a pass is tried once."""
+"""Rounds of audit and passes before the planner stops; a pass is chosen once."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,16 @@ class Planner:
         ``excluded`` are remedies that failed before, with the reason. Deterministic.
         """
         refused = dict(excluded)
+        idle: dict[str, int] = {}
         choices: list[Choice] = []
         skips: list[SkipRecord] = []
         passes = list(self.first.passes)
         model = self._run(self.source, self.first.passes).model if passes else self.source()
         for number in range(1, self.max_rounds + 1):
             found = look(model, self.profile, self.rules, self.registry)
+            # What found nothing to do may find something after what was chosen since.
+            for text in [text for text, count in idle.items() if count < len(choices)]:
+                del idle[text], refused[text]
             asked = self._asked(found, refused, {choice.text for choice in choices})
             if not asked:
                 break
@@ -104,6 +108,7 @@ class Planner:
                 if not done_something and step.nodes[0] == step.nodes[1]:
                     reasons = dict.fromkeys(skip.reason for skip in step.result.skips)
                     refused[text] = f"{text}: {'; '.join(reasons) or 'found nothing to change'}"
+                    idle[text] = len(choices)
                     continue
                 passes.append(item)
                 choices.append(Choice(text, number, because))
