@@ -16,7 +16,7 @@ class BiasFold(RewritePass):
     """Fold a constant that is added behind Conv, ConvTranspose, Gemm or MatMul into a bias.
 
     Why
-        It saves a kernel and a pass over memory, and lets the fusions of ATC see what follows.
+        It saves a kernel and a pass over the whole tensor.
 
     Rewrites
         ``Add(f(x), c)`` and ``Sub(f(x), c)`` with one number per channel, or one for all: f gets

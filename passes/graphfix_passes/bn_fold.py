@@ -32,9 +32,9 @@ class BnFold(RewritePass):
     """Fold BatchNormalization into the weights of the operator beside it.
 
     Why
-        In inference it multiplies and adds a constant per channel, which weights and bias can do at
-        no cost. Exports that keep training mode's structure carry one behind every Conv, and ATC's
-        own fusion knows it behind a Conv alone.
+        In inference it multiplies by a constant per channel and adds one, which weights and bias
+        can do at no cost. Exports carry one behind every Conv unless the exporter has folded it,
+        which torch does behind Conv and not behind ConvTranspose, Linear or a Transpose.
 
     Rewrites
         1. Behind Conv, ConvTranspose, Gemm and MatMul, also with an Add of a constant between.

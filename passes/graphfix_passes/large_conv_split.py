@@ -24,7 +24,7 @@ class LargeConvSplit(RewritePass):
 
     Why
         Conv2D of CANN takes kernels of 1 to 255 elements along each axis (documentation of the
-        operator Conv2D). Front ends of speech models have longer ones.
+        operator Conv2D). The sinc filters in front of speech models are longer.
 
     Rewrites
         The kernel is cut along the axes that are too long. The Conv with a part reads where that
