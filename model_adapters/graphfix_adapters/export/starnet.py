@@ -514,11 +514,18 @@ def smooth_kernels(network: StarNet, rng: np.random.Generator) -> None:
 
 
 def calibrate(
-    network: StarNet, seed: int, rounds: int = 8, batch: int = 8, keep: float = 0.5
+    network: StarNet,
+    seed: int,
+    rounds: int = 8,
+    batch: int = 8,
+    keep: float = 0.5,
+    reach: float = 0.1,
 ) -> None:
     """Weights as if trained: the default ones hide what happens to the warp and to the input.
 
-    Few rounds will do: of the statistics at the start 0.4 % stay.
+    Few rounds will do: of the statistics at the start 0.4 % stay. The fiducial points move by about
+    ``reach`` of half a picture, and farther for pictures of another kind: so far out that little
+    of them is seen when it is large.
     """
     rng = np.random.default_rng(seed)
     smooth_kernels(network, rng)
@@ -536,7 +543,7 @@ def calibrate(
     motions = np.stack([np.ones(FIDUCIALS), x, y, x * x, x * y])
     motions = np.einsum("mf,cd->mcfd", motions, np.eye(2)).reshape(-1, FIDUCIALS * 2)
     weight = white @ rng.normal(size=(white.shape[0], len(motions))) @ motions
-    weight *= 0.25 / np.sqrt(white.shape[0])
+    weight *= reach / np.sqrt(white.shape[0])
     set_linear(places.fc2, weight, start - mean @ weight)
     fit_batch_norm(network, rounds, batch, keep, rng)
 

@@ -26,7 +26,7 @@ def build() -> starnet.StarNet:
     paddle.seed(SEED)
     with paddle.no_grad(), paddle.utils.unique_name.guard():
         network = starnet.StarNet(starnet.SIZES["mobilenetv3", "small"], "ctc")
-        starnet.calibrate(network, SEED, rounds=60, batch=32, keep=0.9)
+        starnet.calibrate(network, SEED, rounds=60, batch=32, keep=0.9, reach=0.25)
     return network
 
 
