@@ -33,8 +33,8 @@ class BnFold(RewritePass):
 
     Why
         In inference it multiplies by a constant per channel and adds one, which weights and bias
-        can do at no cost. Exports carry one behind every Conv unless the exporter has folded it,
-        which torch does behind Conv and not behind ConvTranspose, Linear or a Transpose.
+        can do at no cost. Torch's exporters fold those behind a convolution in a model that is set
+        to inference, but not those in front of a Linear layer or between Transposes.
 
     Rewrites
         1. Behind Conv, ConvTranspose, Gemm and MatMul, also with an Add of a constant between.
