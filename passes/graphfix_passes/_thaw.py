@@ -246,7 +246,7 @@ def _concat(thaw: Thaw, node: ir.Node) -> Repaired | None:
     inputs = [value for value in node.inputs if value is not None]
     shapes = [thaw.dims(value) or () for value in inputs]
     rank = len(shapes[0])
-    if any(len(dims) != rank for dims in shapes):
+    if not rank or any(len(dims) != rank for dims in shapes):
         return None
     along = thaw.rw.attr_int(node, "axis", 1) % rank
     free = {
