@@ -73,7 +73,7 @@ def _idle(column: Column) -> str:
 def _varies(array: Any) -> bool:
     """Whether there are numbers besides the smallest and the largest."""
     if array.size < 8:
-        return array.size > 0
+        return bool(array.size)
     flat = array.reshape(-1)
     if flat.dtype.kind != "f":
         flat = double(flat)
