@@ -84,6 +84,6 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "matmul-to-gemm",
         "softmax-axis",
     ),
-    "Recurrent and control flow": ("if-fold", "loop-unroll"),
+    "Recurrent and control flow": ("if-fold", "loop-unroll", "rnn-states"),
     "Detection and custom operators": ("deform-conv", "gridsample", "nms-tail"),
 }
