@@ -15,8 +15,8 @@ MOVES = frozenset(
 )
 """They compute nothing: no gain in another type, unless their input comes in it already."""
 
-_LIKE = frozenset({"Bernoulli", "EyeLike", "RandomNormalLike", "RandomUniformLike"})
-"""The type of their input may be the type of their output, and no schema says so."""
+_LIKE = frozenset({"Bernoulli", "BitCast", "EyeLike", "RandomNormalLike", "RandomUniformLike"})
+"""The type of their input has to do with that of their output, and no schema says so."""
 
 
 @dataclass(frozen=True)

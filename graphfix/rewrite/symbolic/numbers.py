@@ -325,6 +325,8 @@ def _split(call: _Call) -> tuple[Known, ...]:
     if sizes is None:
         count = len(call.node.outputs)
         each = -(-data.shape[axis] // count)
+        if each * (count - 1) > data.shape[axis]:
+            raise Undecided("there is nothing left for the last part")
         sizes = [each] * (count - 1)
     else:
         sizes = sizes[:-1]

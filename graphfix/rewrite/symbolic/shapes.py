@@ -366,7 +366,8 @@ def _split(call: Shaped) -> Found:
         whole, each = dims[axis], quotient(call[0][axis], count)
         if isinstance(whole, int):  # the last part is what is left
             part = -(-whole // count)
-            each = part if call.output < count - 1 else whole - part * (count - 1)
+            last = whole - part * (count - 1)
+            each = part if call.output < count - 1 else last if last >= 0 else None
         dims[axis] = each
     return dims
 

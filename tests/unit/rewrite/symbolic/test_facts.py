@@ -288,3 +288,12 @@ def test_a_chain_of_any_length_is_followed() -> None:
         found.graph.append(node)
         last = node.outputs[0]
     assert text(Facts(found).value(last)) == "[N, 3, H, W]"
+
+
+def test_nothing_is_said_of_a_split_that_cannot_be() -> None:
+    """Five numbers make no four parts of two; a branch that never runs may say so."""
+    nodes = "s = Shape(x) a, b, c, d = Split<num_outputs=4>(s) e, f, g, y = Split<num_outputs=4>(x)"
+    found = model(nodes, inputs="float[5,2,2,2,2] x", opset=18)
+    facts, values = Facts(found), outputs(found)
+    assert facts.value(values["d"]) is None
+    assert text(facts.dims(values["y"])) == "(y.0, 2, 2, 2, 2)"
