@@ -143,7 +143,8 @@ class _Rounds:
     def _dim(
         self, old: int | ir.SymbolicDim | None, inferred: onnx.TensorShapeProto.Dimension
     ) -> int | ir.SymbolicDim | str | None:
-        if inferred.HasField("dim_value"):
+        # onnx infers negative sizes in a branch that contradicts itself.
+        if inferred.HasField("dim_value") and inferred.dim_value >= 0:
             return inferred.dim_value
         if inferred.dim_param in self._symbols:
             return inferred.dim_param
