@@ -20,8 +20,7 @@ def _or_equal(node: ir.Node, rw: Converter) -> Answer:
 
 
 @DOWN.at(12, "Celu")
-def celu(node: ir.Node, rw: Rewriter) -> ir.Value:
-    """What computes the same as a Celu, which takes float32 alone."""
+def _celu(node: ir.Node, rw: Rewriter) -> ir.Value:
     alpha = rw.attr_float(node, "alpha", 1.0)
     factor = rw.const(np.float32(alpha))
     return rw.op("Mul", rw.op("Elu", rw.op("Div", node.inputs[0], factor), alpha=1.0), factor)
