@@ -63,10 +63,12 @@ class FoldShapes(RewritePass):
     reads_shapes = True
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
-        """Run until nothing changes: a chain that two values share is shorter when one is gone."""
-        return self.run_again(
-            model, context, lambda last: any(rewrite.note for rewrite in last.rewrites)
-        )
+        """Run until nothing changes.
+
+        A chain that two values share is shorter when one is gone, and where a computed shape has
+        become a constant, shape inference finds sizes that fold further on.
+        """
+        return self.run_again(model, context, lambda last: bool(last.rewrites))
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip | None:
         """Fold what leaves the computation of sizes at this node, or the shape it takes."""
