@@ -98,3 +98,12 @@ def test_problems_the_model_had_before_are_nobodys_fault() -> None:
     given = from_text(model("y = Transpose <perm = [1, 0]> (x)"))
 
     structure(given, known=problems(given))
+
+
+def test_a_problem_is_the_same_when_the_node_has_another_name() -> None:
+    given = from_text(model("y = Transpose <perm = [1, 0]> (x)"))
+    known = problems(given)
+    node(given, "Transpose").name = "turn"
+    assert "node name: turn" in problems(given)[0]
+
+    structure(given, known=known)
