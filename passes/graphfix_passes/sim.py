@@ -21,6 +21,8 @@ from graphfix_passes import onnxsim_child
 
 _FOREIGN_FUSIONS = ("fuse_attention", "fuse_gqa")
 """Optimizers of onnxsim that write operators of the domain com.microsoft."""
+_INVALID_FUSIONS = ("fuse_matmul_add_bias_into_gemm_batched",)
+"""Optimizers of onnxsim 0.8 that write a Gemm of three dims, which ONNX does not have."""
 _FREE_INITIALIZERS = 4
 """The first version of the format in which an initializer need not be an input."""
 _LARGEST_FOLD = 2**31 - 10000
@@ -132,7 +134,7 @@ class Sim(Pass):
             "optimization": not self.skip_optimization,
             "folding": not self.skip_folding,
             "shape_inference": not self.skip_shape_inference,
-            "foreign": _FOREIGN_FUSIONS,
+            "foreign": (*_FOREIGN_FUSIONS, *_INVALID_FUSIONS),
             "skipped": self.skip,
             "fold_limit": self.fold_limit,
         }
