@@ -1,7 +1,7 @@
 """The results of a run over the corpus as a page of Markdown."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from graphfix.finding import Severity
@@ -22,13 +22,14 @@ exports them. Names say which exporter wrote a model (`ts` is TorchScript, `dyna
 """
 
 
-def page(results: Results) -> str:
-    """The whole page."""
+def page(results: Results, not_run: Sequence[str]) -> str:
+    """The whole page; ``not_run`` are the models without a result."""
     models = f"{len(results)} models, {sum(r['nodes'] for r in results.values())} nodes."
     return "\n".join(
         [
             _HEAD,
             models,
+            *([f"Without a result so far: {', '.join(not_run)}."] if not_run else []),
             "",
             "## Passes",
             "",
