@@ -13,8 +13,8 @@ PLUGIN = Plugin(
         "intrada": "graphfix_adapters.intrada:IntraDA",
         "nas-fpn": "graphfix_adapters.nas_fpn:NasFpn",
         "ocrnet": "graphfix_adapters.ocrnet:OCRNet",
+        "rare": "graphfix_adapters.starnet:Rare",
         "starnet": "graphfix_adapters.starnet:StarNet",
         "starnet-resnet34": "graphfix_adapters.starnet:StarNetResNet34",
-        "rare": "graphfix_adapters.starnet:Rare",
     },
 )
