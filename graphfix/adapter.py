@@ -74,6 +74,10 @@ class Adapter(ABC):
     """Sizes that one converted model offers, as ``convert --gears`` takes them."""
     atc: ClassVar[Mapping[str, str]] = {}
     """Further options of ATC by name without dashes."""
+    preprocessing: ClassVar[Mapping[str, object]] = {}
+    """How AIPP makes the input of 8-bit pixels, with the keys of ``convert --aipp FILE.yaml``.
+
+    Empty where it cannot."""
     batchsize: ClassVar[int] = 1
     """Samples in one run of the model."""
     reference: ClassVar[Reference | None] = None

@@ -235,6 +235,16 @@ def test_preprocessing_is_written_or_passed_on(model: Path, atc: Path, tmp_path:
     short.write_text("input: z\n")
     result, _ = convert(model, *SHAPE, "--aipp", short)
     assert result.err == f"error: --aipp {short}: input 'z' is not one of x\n"
+    result, out = convert(model, *SHAPE, "--aipp", "intrada")
+    assert result.code == 0, result.out
+    written = (out / "it's m.aipp.cfg").read_text()
+    assert "rbuv_swap_switch: true" in written
+    assert "min_chn_2: 122.6789" in written
+    result, _ = convert(model, *SHAPE, "--aipp", "starnet")
+    assert (
+        result.err
+        == "error: --aipp starnet: AIPP cannot do what this adapter does to its samples\n"
+    )
 
 
 def test_gears_become_flags(model: Path, atc: Path) -> None:

@@ -78,10 +78,11 @@ _KEYS: Final = (
 
 
 @dataclass(frozen=True)
-class PreprocessingFile:
-    """A YAML file, before the size of the model's input is known."""
+class PreprocessingDocument:
+    """A YAML file, or what an adapter says, before the size of the model's input is known."""
 
-    path: Path
+    source: str
+    """The file or the adapter."""
     input: str
     """Empty for the first one."""
     document: Mapping[str, object]
@@ -95,10 +96,10 @@ class PreprocessingFile:
         try:
             return _preprocessing(self.document, model_size)
         except UsageError as error:
-            raise UsageError(f"--aipp {self.path}: {error}") from error
+            raise UsageError(f"--aipp {self.source}: {error}") from error
 
 
-def read_preprocessing(path: Path) -> PreprocessingFile:
+def read_preprocessing(path: Path) -> PreprocessingDocument:
     """Read a YAML file with these keys, of which none is needed::
 
         input: image            # the first one by default
@@ -123,10 +124,19 @@ def read_preprocessing(path: Path) -> PreprocessingFile:
         raise UsageError(f"--aipp {path}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise UsageError(f"--aipp {path}: must be a mapping with keys such as pixels, mean, std")
+    return preprocessing_of(str(path), document)
+
+
+def preprocessing_of(source: str, document: Mapping[str, object]) -> PreprocessingDocument:
+    """The same keys, said by an adapter.
+
+    Raises:
+        UsageError: there is another key.
+    """
     for key in document:
         if key not in _KEYS:
-            raise UsageError(f"--aipp {path}: {key!r} is not one of {', '.join(_KEYS)}")
-    return PreprocessingFile(path, str(document.get("input", "")), document)
+            raise UsageError(f"--aipp {source}: {key!r} is not one of {', '.join(_KEYS)}")
+    return PreprocessingDocument(source, str(document.get("input", "")), document)
 
 
 def _preprocessing(

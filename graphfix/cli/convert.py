@@ -68,7 +68,7 @@ def convert(
     ] = None,
     aipp: Annotated[
         Path | None,
-        typer.Option("--aipp", help="Preprocessing in YAML, or an AIPP file of ATC."),
+        typer.Option("--aipp", help="Preprocessing in YAML, an AIPP file of ATC, or an adapter."),
     ] = None,
     precision: Annotated[
         Precision | None, typer.Option("--precision", help="Precision mode; that of atc if absent.")
@@ -110,10 +110,13 @@ def convert(
 ) -> None:
     """Convert a model to .om with atc: check, run, and explain what went wrong."""
     from graphfix.atc.precision_plan import PrecisionPlan
+    from graphfix.stages.adapters import adapter_preprocessing
     from graphfix.stages.convert import Status
     from graphfix.stages.convert import convert as run
     from graphfix.stages.convert_plan import ConvertRequest
 
+    registry = open_registry(context, plugin)
+    named = adapter_preprocessing(registry, str(aipp)) if aipp and not aipp.exists() else None
     request = ConvertRequest(
         model,
         output,
@@ -123,7 +126,7 @@ def convert(
         tuple(shape or ()),
         tuple(gears or ()),
         input_format.value if input_format else "",
-        aipp,
+        named or aipp,
         precision.value if precision else "",
         PrecisionPlan(
             tuple(high_precision or ()), tuple(high_performance or ()), tuple(keep_dtype or ())
@@ -135,7 +138,6 @@ def convert(
         script_only,
         force,
     )
-    registry = open_registry(context, plugin)
     with _ended_by_sigterm(), _progress() as on_line:
         result = run(request, registry, on_line)
     if json:

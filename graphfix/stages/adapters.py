@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from graphfix.adapter import Adapter
-from graphfix.errors import PluginError
+from graphfix.atc.preprocessing import PreprocessingDocument, preprocessing_of
+from graphfix.errors import PluginError, UsageError
 from graphfix.plugins import Registry
 
 
@@ -63,6 +64,20 @@ def describe_adapter(adapter: Adapter) -> AdapterEntry:
         export.install if export is not None else "",
         f"{reference.figure or 'first figure'} {reference.value:g}" if reference else "",
     )
+
+
+def adapter_preprocessing(registry: Registry, name: str) -> PreprocessingDocument | None:
+    """What the adapter ``name`` says of AIPP; ``None`` where there is no such adapter.
+
+    Raises:
+        UsageError: there is one, and it says nothing of AIPP.
+    """
+    if name not in registry.adapter_names():
+        return None
+    document = registry.adapter(name).preprocessing
+    if not document:
+        raise UsageError(f"--aipp {name}: AIPP cannot do what this adapter does to its samples")
+    return preprocessing_of(name, document)
 
 
 def _input(adapter: Adapter) -> Sequence[str]:

@@ -12,7 +12,7 @@ from graphfix.atc.command_line import CommandLine, parse_command_line
 from graphfix.atc.gears import GearKind
 from graphfix.atc.precision_files import READERS
 from graphfix.atc.precision_plan import PrecisionPlan, keep_dtype_file, op_precision_file
-from graphfix.atc.preprocessing import read_preprocessing, write_aipp
+from graphfix.atc.preprocessing import PreprocessingDocument, read_preprocessing, write_aipp
 from graphfix.atc.shape_plan import ShapePlan, parse_choice, plan_shapes
 from graphfix.errors import UsageError
 from graphfix.runners.atc import source_cann
@@ -46,7 +46,7 @@ class ConvertRequest:
     shapes: tuple[str, ...] = ()
     gears: tuple[str, ...] = ()
     input_format: str = ""
-    aipp: Path | None = None
+    aipp: Path | PreprocessingDocument | None = None
     """YAML, or a file for ATC."""
     precision: str = ""
     """In the words of ``--precision_mode_v2``."""
@@ -140,17 +140,17 @@ def _precision_mode(mode: str, cann: str) -> dict[str, str]:
 
 
 def _aipp(request: ConvertRequest, model: ir.Model, shapes: ShapePlan | None) -> str:
-    path = request.aipp
-    if path is None:
+    given = request.aipp
+    if given is None:
         return ""
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        return _read(path, "--aipp")
+    if isinstance(given, Path) and given.suffix.lower() not in (".yaml", ".yml"):
+        return _read(given, "--aipp")
     names = [value.name or "" for value in model.graph.inputs if not value.is_initializer()]
     sizes = {shape.name: shape.dims for shape in shapes.shapes} if shapes else {}
-    document = read_preprocessing(path)
+    document = read_preprocessing(given) if isinstance(given, Path) else given
     if document.input and document.input not in names:
         raise UsageError(
-            f"--aipp {path}: input {document.input!r} is not one of {', '.join(names)}"
+            f"--aipp {document.source}: input {document.input!r} is not one of {', '.join(names)}"
         )
     index = names.index(document.input) if document.input else 0
     dims = sizes.get(names[index], ()) if names else ()

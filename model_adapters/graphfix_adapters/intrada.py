@@ -39,6 +39,11 @@ class IntraDA(Adapter):
     pipeline = "auto"
     inputs = (InputSpec("image", "float32", ("N", 3, 512, 1024), -123.0, 151.0),)
     shapes = ("image:1,3,512,1024",)
+    preprocessing: ClassVar[dict[str, object]] = {
+        "pixels": "rgb",
+        "model": "bgr",
+        "mean": MEAN.tolist(),
+    }
     reference = Reference(0.4701, 0.01, figure="mIoU")
     size: ClassVar[tuple[int, int]] = (512, 1024)
     """Height and width that pictures are scaled to."""

@@ -50,6 +50,12 @@ class OCRNet(Adapter):
     )
     inputs = (InputSpec("x", "float32", ("N", 3, 1024, 2048), -1.0, 1.0),)
     shapes = ("x:1,3,1024,2048",)
+    preprocessing: ClassVar[dict[str, object]] = {
+        "pixels": "rgb",
+        "mean": 0.5,
+        "std": 0.5,
+        "scale": 255,
+    }
     reference = Reference(0.7963, 0.01, figure="mIoU")
     size: ClassVar[tuple[int, int]] = (1024, 2048)
     """Height and width of pictures and labels."""
