@@ -48,6 +48,7 @@ def chain(adapter: DBNet, folder: Path, **options: str) -> RunReport:
     ("options", "rewrites"),
     [
         ({"upsample": "sizes", "opset": "10"}, 6),
+        ({"upsample": "sizes", "opset": "17"}, 6),
         ({"upsample": "sizes", "exporter": "dynamo", "opset": "18"}, 6),
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
