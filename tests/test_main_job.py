@@ -94,6 +94,10 @@ def test_a_wrong_pass_is_caught_and_reproduced(
     (line,) = [line for line in result.err.splitlines() if "reproduce with: " in line]
     command = shlex.split(line.partition("reproduce with: ")[2])
     assert command[0] == "graphfix"
+    fixed.write_bytes(b"older")
+    again = run("apply", DIRECT, "--passes", "wrong-gridsample", "--plugin", WRONG, "-o", fixed)
+    assert f"warning: {fixed} is of an earlier run" in again.err
+    assert fixed.read_bytes() == b"older"
     again = run(*command[1:])
     assert again.code == 1
     assert "error: wrong-gridsample: output 'GridSample.1': max |diff|" in again.err

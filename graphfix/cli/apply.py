@@ -189,6 +189,8 @@ def apply(
         _print_auto(chosen, reports)
     else:
         _print(result, reports)
+    if result.why_not and request.target != model and request.target.exists():
+        print(f"warning: {request.target} is of an earlier run", file=sys.stderr)
     raise typer.Exit(0 if (chosen or result).ok else 1)
 
 
