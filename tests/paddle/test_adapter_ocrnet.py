@@ -6,10 +6,9 @@ import numpy as np
 import onnx
 import pytest
 
-from graphfix.plugins import load_registry
-from graphfix.stages.run import RunRequest, Stage, run
+from graphfix.stages.run import Stage
 from graphfix_adapters.ocrnet import OCRNet
-from tests.quiet import Quiet
+from tests.chain import run_small
 
 SWITCHED = (0, 2, 3, 5, 7, 9, 14, 16, 18, 19, 26, 28, 29, 32)
 """Numbers of the Resizes that Ascend's port switches, of 35."""
@@ -32,15 +31,7 @@ class SmallOCRNet(OCRNet):
     ids=lambda options: "-".join(options.values()),
 )
 def test_the_whole_chain(tmp_path: Path, paddle_python: str, options: dict[str, str]) -> None:
-    request = RunRequest(
-        SmallOCRNet(),
-        tmp_path,
-        random_weights=True,
-        python=paddle_python,
-        options={"width": "small", "size": "128x256", **options},
-    )
-    report = run(request, load_registry(), Quiet())
-    assert report.exit_code == 0, [(s.stage, s.reason) for s in report.stages]
+    report = run_small(SmallOCRNet(), tmp_path, paddle_python, size="128x256", **options)
 
     exported = onnx.load(report.facts(Stage.EXPORT)["model"])
     assert exported.opset_import[0].version == int(options["opset"])

@@ -1,7 +1,6 @@
 """The StarNet adapters on small networks of their topology, exported in several ways."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -9,10 +8,9 @@ import pytest
 
 from graphfix.adapter import Adapter
 from graphfix.contract import Array
-from graphfix.plugins import load_registry
-from graphfix.stages.run import RunRequest, Stage, Status, run
+from graphfix.stages.run import Stage
 from graphfix_adapters.starnet import Rare, StarNet
-from tests.quiet import Quiet
+from tests.chain import run_small
 
 # A pass and its rewrites. ATC takes GridSample of opset 16 to 18, but on the AI CPU: it is left
 # alone until the audit has it decomposed.
@@ -28,12 +26,7 @@ def outputs(
     **options: str,
 ) -> Array:
     """Run the whole chain, see that it is right, and return what the model says of the samples."""
-    options = {"width": "small", **options}
-    request = RunRequest(adapter, folder, random_weights=True, python=python, options=options)
-    report = run(request, load_registry(), Quiet())
-    found: dict[Stage, Any] = {result.stage: result for result in report.stages}
-    assert report.exit_code == 0, [(s.stage, s.reason) for s in report.stages]
-    assert found[Stage.CONVERT].status is Status.NOT_RUN
+    report = run_small(adapter, folder, python, **options)
 
     exported = onnx.load(report.facts(Stage.EXPORT)["model"])
     assert exported.opset_import[0].version == int(options["opset"])

@@ -4,7 +4,6 @@
 
 import argparse
 import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from graphfix.plugins import load_registry
 from graphfix.stages.export import script_of
-from graphfix.stages.run import RunReport, RunRequest, Stage, Status, run
+from graphfix.stages.run import RunReport, Stage
 from graphfix_adapters.dbnet import DBNet, DBNetDeformable
-from tests.quiet import Quiet
+from tests.chain import run_small
 
 
 class SmallDBNet(DBNet):
@@ -33,17 +31,6 @@ class SmallDBNetDeformable(DBNetDeformable):
     picture_size = (90, 160)
 
 
-def chain(adapter: DBNet, folder: Path, **options: str) -> RunReport:
-    request = RunRequest(
-        adapter,
-        folder,
-        random_weights=True,
-        python=sys.executable,
-        options={"width": "small", **options},
-    )
-    return run(request, load_registry(), Quiet())
-
-
 @pytest.mark.parametrize(
     ("options", "rewrites"),
     [
@@ -54,7 +41,7 @@ def chain(adapter: DBNet, folder: Path, **options: str) -> RunReport:
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
 )
 def test_the_whole_chain(tmp_path: Path, options: dict[str, str], rewrites: int) -> None:
-    report = chain(SmallDBNet(), tmp_path, **options)
+    report = run_small(SmallDBNet(), tmp_path, **options)
     first, second = checked(report, [rewrites])
     assert abs(first - second).max() > 1e-2, "the output depends on the picture"
 
@@ -63,7 +50,7 @@ def test_the_whole_chain(tmp_path: Path, options: dict[str, str], rewrites: int)
 def test_deformable_convolutions(tmp_path: Path, opset: str, offsets: str) -> None:
     adapter = SmallDBNetDeformable()
     options = {"opset": opset, "offsets": offsets, "size": "96x160"}
-    outputs = checked(chain(adapter, tmp_path, **options), [3, 0])
+    outputs = checked(run_small(adapter, tmp_path, **options), [3, 0])
     network = network_of(adapter, offsets)
     for sample, output in zip(adapter.samples(tmp_path / "tiny"), outputs, strict=True):
         with torch.no_grad():
@@ -74,9 +61,6 @@ def test_deformable_convolutions(tmp_path: Path, opset: str, offsets: str) -> No
 
 def checked(report: RunReport, rewrites: list[int]) -> list[np.ndarray]:
     """The outputs for both pictures, when every stage has done what it must."""
-    found: dict[Stage, Any] = {result.stage: result for result in report.stages}
-    assert report.exit_code == 0, [(s.stage, s.reason) for s in report.stages]
-    assert found[Stage.CONVERT].status is Status.NOT_RUN
     applied = report.facts(Stage.APPLY)
     assert applied["verified"]["status"] == "passed"
     assert [each["rewrites"] for each in applied["passes"][: len(rewrites)]] == rewrites

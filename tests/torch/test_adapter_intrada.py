@@ -1,16 +1,13 @@
 """The IntraDA adapter on small networks of its topology, exported by torch in several ways."""
 
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from graphfix.plugins import load_registry
-from graphfix.stages.run import RunReport, RunRequest, Stage, Status, run
+from graphfix.stages.run import Stage
 from graphfix_adapters.intrada import IntraDA
-from tests.quiet import Quiet
+from tests.chain import run_small
 
 
 class SmallIntraDA(IntraDA):
@@ -19,17 +16,6 @@ class SmallIntraDA(IntraDA):
     shapes = ("image:1,3,64,128",)
     size = (64, 128)
     label_size = (128, 256)
-
-
-def chain(folder: Path, **options: str) -> RunReport:
-    request = RunRequest(
-        SmallIntraDA(),
-        folder,
-        random_weights=True,
-        python=sys.executable,
-        options={"width": "small", "size": "64x128", **options},
-    )
-    return run(request, load_registry(), Quiet())
 
 
 @pytest.mark.parametrize(
@@ -42,10 +28,7 @@ def chain(folder: Path, **options: str) -> RunReport:
     ids=lambda options: "-".join(options.values()),
 )
 def test_the_whole_chain(tmp_path: Path, options: dict[str, str]) -> None:
-    report = chain(tmp_path, **options)
-    found: dict[Stage, Any] = {result.stage: result for result in report.stages}
-    assert report.exit_code == 0, [(s.stage, s.reason) for s in report.stages]
-    assert found[Stage.CONVERT].status is Status.NOT_RUN
+    report = run_small(SmallIntraDA(), tmp_path, size="64x128", **options)
     assert report.facts(Stage.APPLY)["verified"]["status"] == "passed"
     counts = report.facts(Stage.AUDIT)["counts"]
     assert not {"error", "wrong", "slow"} & set(counts)

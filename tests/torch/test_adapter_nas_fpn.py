@@ -1,6 +1,5 @@
 """The NAS-FPN adapter on a small network of its topology, exported by torch in several ways."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,11 @@ import numpy as np
 import pytest
 
 from graphfix.model import load
-from graphfix.plugins import load_registry
 from graphfix.runners.onnxruntime import Session
-from graphfix.stages.run import RunReport, RunRequest, Stage, Status, run
+from graphfix.stages.run import Stage
 from graphfix_adapters._suppression import suppress
 from graphfix_adapters.nas_fpn import NasFpn
-from tests.quiet import Quiet
+from tests.chain import run_small
 
 
 class SmallNasFpn(NasFpn):
@@ -22,17 +20,6 @@ class SmallNasFpn(NasFpn):
 
     shapes = ("input:1,3,256,256",)
     size = (256, 256)
-
-
-def chain(folder: Path, **options: str) -> RunReport:
-    request = RunRequest(
-        SmallNasFpn(),
-        folder,
-        random_weights=True,
-        python=sys.executable,
-        options={"width": "small", "size": "256x256", **options},
-    )
-    return run(request, load_registry(), Quiet())
 
 
 @pytest.mark.parametrize(
@@ -46,10 +33,7 @@ def chain(folder: Path, **options: str) -> RunReport:
     ids=["11", "17", "dynamo-18"],
 )
 def test_the_whole_chain(tmp_path: Path, options: dict[str, str], matches: dict[str, int]) -> None:
-    report = chain(tmp_path, **options)
-    found: dict[Stage, Any] = {result.stage: result for result in report.stages}
-    assert report.exit_code == 0, [(s.stage, s.reason) for s in report.stages]
-    assert found[Stage.CONVERT].status is Status.NOT_RUN
+    report = run_small(SmallNasFpn(), tmp_path, size="256x256", **options)
     applied = report.facts(Stage.APPLY)
     assert applied["verified"]["status"] == "passed"
     found_by = {step["pass"].partition("{")[0]: step["rewrites"] for step in applied["passes"]}
