@@ -20,7 +20,6 @@ YAML file that says the same::
 """
 
 import dataclasses
-import difflib
 import enum
 import re
 import types
@@ -33,6 +32,7 @@ import yaml
 
 from graphfix.errors import PipelineError
 from graphfix.rewrite.base import Pass
+from graphfix.suggest import suggest
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<punctuation>[,={}\[\]])
@@ -260,6 +260,8 @@ class _Parser:
     def _unexpected(self, wanted: str) -> PipelineError:
         _, token, column = self.tokens[self.at]
         found = f"found {token!r}" if token else "the text ends"
+        if token == "=" and "list" in wanted:
+            found += "; a selector stands in quotes"
         return PipelineError(f"expected {wanted}, {found}", self.text, column)
 
 
@@ -330,7 +332,9 @@ def _group(element: _Element, group: PassGroup, registry: PassLookup, text: str)
 
 def _require_known(element: _Element, names: Sequence[str], kind: str, text: str) -> None:
     if element.name not in names:
-        message = f"there is no {kind} called {element.name!r}{_suggest(element.name, names)}"
+        message = (
+            f"there is no {kind} called {element.name!r}; {suggest(element.name, sorted(names))}"
+        )
         raise PipelineError(message, text, element.column)
 
 
@@ -340,7 +344,9 @@ def _instantiate(element: _Element, cls: type[T], text: str) -> T:
     for option in element.options:
         key = _kebab(option.key)
         if key not in fields:
-            message = f"{element.name}: there is no option {option.key!r}{_suggest(key, fields)}"
+            message = (
+                f"{element.name}: there is no option {option.key!r}; {suggest(key, sorted(fields))}"
+            )
             raise PipelineError(message, text, option.column)
         if key.replace("-", "_") in values:
             message = f"{element.name}: option {key!r} is given twice"
@@ -361,14 +367,6 @@ def _instantiate(element: _Element, cls: type[T], text: str) -> T:
         return factory(**values)
     except ValueError as error:
         raise PipelineError(f"{element.name}: {error}", text, element.column) from error
-
-
-def _suggest(name: str, names: Iterable[str]) -> str:
-    known = sorted(names)
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are: {', '.join(known)}"
 
 
 def _convert(value: RawValue, annotation: object) -> object:

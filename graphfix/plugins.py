@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from graphfix.errors import PluginError, UsageError
+from graphfix.suggest import suggest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -172,8 +173,8 @@ class Registry:
         from graphfix.adapter import Adapter
 
         if name not in self._adapters:
-            known = ", ".join(self.adapter_names()) or "none"
-            raise UsageError(f"there is no adapter called {name!r}; there are: {known}")
+            hint = suggest(name, self.adapter_names())
+            raise UsageError(f"there is no adapter called {name!r}; {hint}")
         entry = self._adapters[name]
         cls = entry.loaded or _imported(entry)
         if not (isinstance(cls, type) and issubclass(cls, Adapter)) or inspect.isabstract(cls):

@@ -49,9 +49,11 @@ def test_pictures_take_the_place_of_made_up_feeds(model: Path, tmp_path: Path) -
 def test_an_unknown_adapter_is_refused_with_the_known_ones(model: Path, tmp_path: Path) -> None:
     result = apply(model, "--data", tmp_path, "--adapter", "picture")
     assert result.code == 2
-    known = re.fullmatch(
-        r"error: there is no adapter called 'picture'; there are: (.*)\n", result.err
-    )
+    assert result.err.endswith("called 'picture'; did you mean 'pictures'?\n")
+
+    result = apply(model, "--data", tmp_path, "--adapter", "zzz")
+    assert result.code == 2
+    known = re.fullmatch(r"error: there is no adapter called 'zzz'; there are: (.*)\n", result.err)
     assert known is not None, result.err
     assert {"intrada", "pictures"} <= set(known[1].split(", "))
 

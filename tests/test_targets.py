@@ -32,6 +32,12 @@ def test_explain_op_says_what_is_known_and_where_from() -> None:
     assert any(line.startswith("ResizeNearestNeighborV2 yes float float16 yes") for line in lines)
 
 
+def test_explain_points_from_an_operator_to_explain_op() -> None:
+    result = run("explain", "Conv")
+    assert result.code == 2
+    assert "graphfix explain op Conv" in result.err
+
+
 def test_explain_op_as_json() -> None:
     result = run("explain", "op", "npu::NPURoiAlign", "--cann", "9.0", "--json")
     found = json.loads(result.out)

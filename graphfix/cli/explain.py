@@ -54,6 +54,8 @@ def explain(
     if name in registry.groups():
         _explain_group(registry, name, json)
         return
+    if name[:1].isupper():
+        raise UsageError(f"{name!r} is no pass; for an operator: graphfix explain op {name}")
     entry = describe(registry, name)
     if json:
         print_json(entry.to_dict())
@@ -130,7 +132,8 @@ def _explain_adapter(registry: "Registry", name: str, json: bool) -> None:
         ("Export needs", entry.install),
         ("Export options", ", ".join(f"{k}={v}" for k, v in entry.export_options.items())),
     ]
-    print_table(("", ""), [row for row in rows if row[1]])
+    print_table(("", "of this adapter"), [row for row in rows if row[1]])
+    print(f"\nExample\n  graphfix run {entry.name} --random-weights")
 
 
 def _print_operator(facts: "OperatorFacts") -> None:

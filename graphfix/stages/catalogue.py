@@ -1,7 +1,6 @@
 """What can be said of passes: for the table, for ``explain`` and for the generated indexes."""
 
 import dataclasses
-import difflib
 import inspect
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from graphfix.errors import PluginError, UsageError
 from graphfix.pipeline import annotation_text, option_fields, option_text, options_help, parse
 from graphfix.plugins import OTHER, Registry
 from graphfix.rewrite.base import Pass
+from graphfix.suggest import suggest
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ def describe(registry: Registry, name: str) -> PassEntry:
     """
     if name not in registry.names():
         names = (*registry.names(), *registry.groups())
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names)}"
-        raise UsageError(f"there is no pass called {name!r}; {hint}")
+        raise UsageError(f"there is no pass called {name!r}; {suggest(name, names)}")
     return _described(registry, name, registry.pass_class(name))
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from graphfix.errors import UsageError
+from graphfix.suggest import suggest
 from graphfix.target.facts import Evidence, Kernel, Support
 from graphfix.target.soc import SOCS, Soc
 
@@ -147,8 +148,8 @@ def load_profile(target: str, cann: str, extra: Sequence[Path] = ()) -> Profile:
     """
     soc = next((soc for soc in SOCS if soc.name.lower() == target.lower()), None)
     if soc is None:
-        known = ", ".join(soc.name for soc in SOCS)
-        raise UsageError(f"--target {target!r} is no SoC that is known; there are: {known}")
+        hint = suggest(target, (soc.name for soc in SOCS))
+        raise UsageError(f"--target {target!r} is no SoC that is known; {hint}")
     if cann not in CANN_RELEASES:
         raise UsageError(f"--cann {cann!r} is not one of {', '.join(CANN_RELEASES)}")
     added = {key: value for path in extra for key, value in _target_file(path).items()}

@@ -65,8 +65,13 @@ class DynamicShape(Pass):
     contract = Interface()
     example = "dynamic-shape{shape='x:batch,3,h,w'}"
 
-    shape: tuple[str, ...] = ()
+    shape: tuple[str, ...]
     """Dims of inputs as "x:batch,3,640,?": sizes, names or "32*h", and ? for one that stays."""
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` when no input is named."""
+        if not self.shape:
+            raise ValueError(f"shape= must name an input, as in {self.example}")
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """Change ``model`` in place.
@@ -77,8 +82,6 @@ class DynamicShape(Pass):
         """
         if self.select is not None:
             raise PassError("shape= says which inputs are meant; remove select=")
-        if not self.shape:
-            raise PassError(f"shape= must name an input, as in {self.example}")
         change = _Change(model, self.shape)
         if not change.described:
             return PassResult(model, Exact())

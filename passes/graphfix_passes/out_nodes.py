@@ -51,14 +51,20 @@ class OutNodes(Pass):
 
     name = "out-nodes"
     contract = Interface()
+    example = "out-nodes{keep=[boxes,scores]}"
     must_match = True
 
-    keep: tuple[str, ...] = ()
+    keep: tuple[str, ...]
     """The new outputs: value names, "node:port", or ports of selected nodes as "in0(op=TopK)"."""
     rename: tuple[str, ...] = ()
     """Names of the new outputs, one for each."""
     drop_inputs: bool = False
     """Remove graph inputs that no output needs."""
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` when nothing would be kept."""
+        if not self.keep:
+            raise ValueError(f"keep= must name at least one value, as in {self.example}")
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """Cut ``model`` in place.
@@ -68,8 +74,6 @@ class OutNodes(Pass):
         """
         if self.select is not None:
             raise PassError("keep= says which values are meant; remove select=")
-        if not self.keep:
-            raise PassError("keep= must name at least one value, as in out-nodes{keep=[boxes]}")
         graph = model.graph
         kept: list[ir.Value] = []
         for text in self.keep:

@@ -205,7 +205,6 @@ def test_a_selector_that_selects_nothing_is_skipped() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "keep= must name at least one value, as in out-nodes{keep=[boxes]}"),
         (
             {"keep": ("y",), "rename": ("a", "b")},
             "rename= has 2 names for 1 outputs: y",
@@ -239,3 +238,8 @@ def test_a_value_without_a_type_is_refused() -> None:
     )
     with pytest.raises(PassError, match="the type of 'h' cannot be inferred, an output needs one"):
         OutNodes(keep=("h",)).run(model, PassContext())
+
+
+def test_nothing_to_keep_is_wrong_usage() -> None:
+    with pytest.raises(ValueError, match=r"keep= must name at least one value, as in out-nodes\{"):
+        OutNodes(keep=())

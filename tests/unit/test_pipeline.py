@@ -187,6 +187,11 @@ def test_the_annotation_of_a_field_reads_its_text(text: str, value: object) -> N
         ("rich{label={}}", "expected a value, found '{'", 11),
         ("rich{keep=[a b]}", "expected ',' or ']' in the list, found 'b'", 13),
         ("rich{keep=[a,]}", "expected a value, found ']'", 13),
+        (
+            "rich{keep=[in0(op=TopK)]}",
+            "expected ',' or ']' in the list, found '='; a selector stands in quotes",
+            17,
+        ),
         ("rich{keep=[a", "expected ',' or ']' in the list, the text ends", 12),
         ("rich{label='it}", "this quote is never closed", 11),
         ('rich{label= "it\\"}', "this quote is never closed", 12),
