@@ -225,5 +225,6 @@ class GearsDataDependent(Rule):
                 f"--{request.gear_kinds[0].value} with {', '.join(found)}, whose output shape "
                 "depends on data",
                 *found,
-                advice="convert one model for each shape, or cut the operator off the model",
+                advice="try graphfix apply --passes auto first, which folds what is no data; "
+                "otherwise convert one model for each shape, or cut the operator off",
             )

@@ -5,7 +5,7 @@ from typing import Final
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import computed, opens_shape
+from graphfix.audit.reading import computed, from_shapes, opens_shape
 from graphfix.audit.rule import Rule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -61,11 +61,16 @@ class ConstantInputs(Rule):
                 if value is None or not is_open or value.producer() in view.foldable:
                     continue  # a constant that is not folded yet is a finding of its own
                 folds = _folds(node, value, facts)
+                advice = (
+                    "it follows from sizes of inputs: fix these with dynamic-shape"
+                    if from_shapes(value)
+                    else "make it a constant, or fix what it depends on"
+                )
                 yield self.finding(
                     f"computes {what} ({value.name}) while the model runs",
                     view.label(node),
                     remedy="fold-shapes" if folds else None,
-                    advice="" if folds else "make it a constant, or fix what it depends on",
+                    advice="" if folds else advice,
                     severity=Severity.SLOW if slow else None,
                 )
                 break

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from graphfix.audit.reading import from_shapes
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -31,12 +32,15 @@ class DataDependentShapes(NodeRule):
         """Nodes whose output is no constant."""
         if view.constant(view.input(node, 0)) is not None:
             return
-        suppression = node.op_type == "NonMaxSuppression"
+        if node.op_type == "NonMaxSuppression":
+            advice = "end the model before it with nms-tail, or nms-tail{mode=replace} makes a "
+            advice += "fixed number of boxes"
+        elif all(value is None or from_shapes(value) for value in node.inputs):
+            advice = "it reads sizes of inputs only: fix these with dynamic-shape, and sim folds it"
+        else:
+            advice = "end the model before it with out-nodes, or use a form of fixed size"
         yield self.finding(
             f"the data decide the size of what {node.op_type} makes",
             view.label(node),
-            advice="end the model before it with nms-tail, or nms-tail{mode=replace} makes a fixed "
-            "number of boxes"
-            if suppression
-            else "end the model before it with out-nodes, or use a form of fixed size",
+            advice=advice,
         )
