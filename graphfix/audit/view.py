@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from graphfix.ops import OPERATORS
 from graphfix.rewrite import constant_array, constant_tensor, node_label
+from graphfix.rewrite.bounds import Interval, derive
 from graphfix.rewrite.subgraphs import subgraphs_of, subgraphs_of_node
 from graphfix.target import Profile
 
@@ -40,6 +41,11 @@ class View:
     def opset(self) -> int:
         """The version of the default domain; 0 when the model does not import it."""
         return self.imports.get("", 0)
+
+    @cached_property
+    def bounds(self) -> Mapping[str, Interval]:
+        """Bounds of the values of the main graph, by name, where any are known."""
+        return derive(self.model)
 
     @cached_property
     def nodes(self) -> Sequence[ir.Node]:

@@ -59,6 +59,7 @@ PLUGIN = Plugin(
         "slice-negative-step": "graphfix_passes.slice_negative_step:SliceNegativeStep",
         "softmax-axis": "graphfix_passes.softmax_axis:SoftmaxAxis",
         "strip-qdq": "graphfix_passes.strip_qdq:StripQdq",
+        "topk": "graphfix_passes.topk:Topk",
         "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",
     },
     groups=GROUPS,

@@ -56,6 +56,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "onehot",
         "reduce-axes",
         "slice-negative-step",
+        "topk",
     ),
     "Convolution, pooling, normalisation": (
         "bias-fold",
