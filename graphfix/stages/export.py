@@ -12,6 +12,8 @@ from pathlib import Path
 from graphfix.adapter import Adapter, Export
 from graphfix.errors import ToolError, UsageError
 
+_REFUSED = 2
+"""Status with which argparse ends a script whose options are wrong."""
 _TAIL = 25
 """Lines of the script's output that an error shows."""
 
@@ -86,7 +88,7 @@ def export(adapter: Adapter, request: ExportRequest) -> tuple[str, ...]:
     """Export the model; return the lines the script printed.
 
     Raises:
-        UsageError: see :func:`arguments`.
+        UsageError: see :func:`arguments`; or the script refuses its options.
         ToolError: the interpreter lacks a module, cannot be started, or the script failed.
     """
     words = [request.python, str(script_of(adapter)), *arguments(adapter, request)]
@@ -122,6 +124,9 @@ def export(adapter: Adapter, request: ExportRequest) -> tuple[str, ...]:
         return tuple(lines)
     with contextlib.suppress(OSError):
         request.output.unlink(missing_ok=True)
+    if status == _REFUSED and lines and ": error: " in lines[-1]:
+        said = lines[-1].partition(": error: ")[2]
+        raise UsageError(f"--export-option: the export of {adapter.name!r} says: {said}")
     shown = "\n".join(f"  {line}" for line in lines[-_TAIL:])
     what = f"ended with status {status}" if status else "wrote no model"
     raise ToolError(f"the export of {adapter.name!r} {what}; its log is {request.log}\n{shown}")

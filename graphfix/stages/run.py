@@ -153,7 +153,8 @@ def run(
     A failed stage is in the report, and so is why later ones were not run.
 
     Raises:
-        UsageError: the folder cannot be used, or a target is unknown.
+        UsageError: the folder cannot be used, a target is unknown, or the options do not fit the
+            export; nothing is left behind then.
     """
     return _Run(request, registry, listener, tell).all()
 
@@ -183,6 +184,7 @@ class _Run:
         self.code = [file_digest(Path(inspect.getfile(cls))) for cls in classes]
         self.results: list[StageResult] = []
         self.records: dict[Stage, Record] = {}
+        self.made_folder = not self.folder.exists()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -222,6 +224,10 @@ class _Run:
             seconds = time.perf_counter() - started
             return StageResult(stage, Status.FAILED, str(failure), seconds, failure.facts, 1)
         except GraphfixError as error:
+            if stage is Stage.EXPORT and isinstance(error, UsageError):
+                if self.made_folder:
+                    shutil.rmtree(self.folder, ignore_errors=True)
+                raise  # nothing was done that there could be a report of
             seconds = time.perf_counter() - started
             return StageResult(stage, Status.FAILED, str(error), seconds, {}, error.exit_code)
         self.records[stage] = record

@@ -277,6 +277,14 @@ def load(given: argparse.Namespace) -> DBNet:
     return network.eval()
 
 
+def size(text: str) -> tuple[int, int] | None:
+    """Height and width, from a text such as ``736x1280``; ``None`` for ``dynamic``."""
+    if text == "dynamic":
+        return None
+    height, width = map(int, text.split("x"))
+    return height, width
+
+
 def main() -> None:
     """Read the options and write the model."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -296,7 +304,7 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--width", choices=sorted(WIDTHS), default="full")
     parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--size", default="dynamic", help="HEIGHTxWIDTH, or dynamic")
+    parser.add_argument("--size", type=size, default="dynamic", help="HEIGHTxWIDTH, or dynamic")
     parser.add_argument(
         "--upsample", choices=("scales", "sizes"), default="scales",
         help="sizes: computed in the graph, as torch 1.2 wrote them",
@@ -304,9 +312,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.backbone == "deformable" and given.exporter == "dynamo":
         parser.error("the deformable backbone is exported by torchscript only")
-    dynamic = given.size == "dynamic"
-    height, width = (736, 1280) if dynamic else map(int, given.size.split("x"))
-    network, example = load(given), torch.zeros(given.batch, 3, height, width)
+    dynamic = given.size is None
+    network, example = load(given), torch.zeros(given.batch, 3, *(given.size or (736, 1280)))
     names = {"input_names": ["input"], "output_names": ["output"]}
     if given.exporter == "torchscript":
         axes = {2: "height", 3: "width"}

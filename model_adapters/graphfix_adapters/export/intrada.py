@@ -110,6 +110,12 @@ def load(given: argparse.Namespace) -> nn.Module:
     return network.eval()
 
 
+def size(text: str) -> tuple[int, int]:
+    """Height and width, from a text such as ``512x1024``."""
+    height, width = map(int, text.split("x"))
+    return height, width
+
+
 def main() -> None:
     """Read the options and write the model."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -122,10 +128,9 @@ def main() -> None:
     parser.add_argument("--opset", type=int, default=11)
     parser.add_argument("--exporter", choices=("torchscript", "dynamo"), default="torchscript")
     parser.add_argument("--width", choices=sorted(WIDTHS), default="full")
-    parser.add_argument("--size", default="512x1024")
+    parser.add_argument("--size", type=size, default="512x1024", help="HEIGHTxWIDTH")
     given = parser.parse_args()
-    height, width = map(int, given.size.split("x"))
-    network, example = load(given), torch.zeros(1, 3, height, width)
+    network, example = load(given), torch.zeros(1, 3, *given.size)
     names = {"input_names": ["image"], "output_names": ["aux", "main"]}
     if given.exporter == "torchscript":
         torch.onnx.export(
