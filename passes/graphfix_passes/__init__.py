@@ -57,6 +57,7 @@ PLUGIN = Plugin(
         "sim": "graphfix_passes.sim:Sim",
         "slice-merge": "graphfix_passes.slice_merge:SliceMerge",
         "slice-negative-step": "graphfix_passes.slice_negative_step:SliceNegativeStep",
+        "slices-to-split": "graphfix_passes.slices_to_split:SlicesToSplit",
         "softmax-axis": "graphfix_passes.softmax_axis:SoftmaxAxis",
         "strip-qdq": "graphfix_passes.strip_qdq:StripQdq",
         "topk": "graphfix_passes.topk:Topk",

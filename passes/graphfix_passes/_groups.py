@@ -56,6 +56,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "onehot",
         "reduce-axes",
         "slice-negative-step",
+        "slices-to-split",
         "topk",
     ),
     "Convolution, pooling, normalisation": (
