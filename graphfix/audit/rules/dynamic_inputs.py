@@ -32,6 +32,6 @@ class DynamicInputs(Rule):
                 yield self.finding(
                     f"has the shape [{dims}]",
                     value.name or "",
-                    advice="give ATC --input_shape with numbers, or with -1 and gears; one size for good: "
-                    "dynamic-shape",
+                    advice="give ATC --input_shape with numbers, or with -1 and gears; "
+                    "one size for good: dynamic-shape",
                 )
