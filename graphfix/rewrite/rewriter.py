@@ -20,7 +20,16 @@ from graphfix.rewrite.subgraphs import inner_inputs, remove_nodes, subgraphs_of,
 from graphfix.rewrite.symbolic import Facts
 
 Scope = ir.Graph | ir.Function
-AttrValue = int | float | str | Sequence[int] | Sequence[float] | ir.Attr | ir.TensorProtocol
+AttrValue = (
+    int
+    | float
+    | str
+    | Sequence[int]
+    | Sequence[float]
+    | Sequence[str]
+    | ir.Attr
+    | ir.TensorProtocol
+)
 
 
 def node_label(node: ir.Node) -> str:
@@ -205,6 +214,16 @@ class Rewriter:
         """An attribute that is a list of integers, or its default."""
         attribute = self._attribute(node, name)
         return default if attribute is None else tuple(attribute.as_ints())
+
+    def attr_floats(self, node: ir.Node, name: str) -> tuple[float, ...]:
+        """An attribute that is a list of floats; empty without it."""
+        attribute = self._attribute(node, name)
+        return () if attribute is None else tuple(attribute.as_floats())
+
+    def attr_strs(self, node: ir.Node, name: str) -> tuple[str, ...]:
+        """An attribute that is a list of strings; empty without it."""
+        attribute = self._attribute(node, name)
+        return () if attribute is None else tuple(attribute.as_strings())
 
     def _attribute(self, node: ir.Node, name: str) -> ir.Attr | None:
         attribute = node.attributes.get(name)

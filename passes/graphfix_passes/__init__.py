@@ -51,6 +51,7 @@ PLUGIN = Plugin(
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
         "resize-nearest": "graphfix_passes.resize_nearest:ResizeNearest",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
+        "rnn-split": "graphfix_passes.rnn_split:RnnSplit",
         "rnn-states": "graphfix_passes.rnn_states:RnnStates",
         "selu": "graphfix_passes.selu:Selu",
         "shape-range": "graphfix_passes.shape_range:ShapeRange",

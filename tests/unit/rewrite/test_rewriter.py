@@ -525,3 +525,17 @@ def test_reading_attributes_and_inputs() -> None:
         return rw.skip("only looking")
 
     assert rewrite(model, "Squeeze", act).skips
+
+
+def test_lists_of_an_attribute_that_is_not_there_are_empty() -> None:
+    model = main("""g (float[1,1,1] x, float[1,1,1] w) => (float[1,1,1,1] y)
+        { y = RNN <activations = ["Relu", "Tanh"], activation_alpha = [0.5]> (x, w, w) }""")
+    read: list[Sequence[object]] = []
+
+    def act(node: ir.Node, rw: Rewriter) -> Skip:
+        read.extend(rw.attr_strs(node, name) for name in ("activations", "others"))
+        read.extend(rw.attr_floats(node, f"activation_{name}") for name in ("alpha", "beta"))
+        return rw.skip("read")
+
+    rewrite(model, "RNN", act)
+    assert read == [("Relu", "Tanh"), (), (0.5,), ()]

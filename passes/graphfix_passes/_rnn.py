@@ -1,0 +1,99 @@
+"""RNN, GRU and LSTM as ONNX defines them: what their inputs and attributes say."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import onnx_ir as ir
+
+from graphfix.rewrite import Rewriter, Skip
+
+X, W, R, B, LENGTHS, INITIAL_H, INITIAL_C, P = range(8)
+"""The inputs; GRU and RNN end at INITIAL_H."""
+OPERATORS: Final = ("GRU", "LSTM", "RNN")
+FORWARD, REVERSE, BIDIRECTIONAL = "forward", "reverse", "bidirectional"
+
+_USUAL: Final = {
+    "RNN": ("Tanh",),
+    "GRU": ("Sigmoid", "Tanh"),
+    "LSTM": ("Sigmoid", "Tanh", "Tanh"),
+}
+_PARAMETERS: Final[Mapping[str, Sequence[str]]] = {
+    "affine": ("alpha", "beta"),
+    "elu": ("alpha",),
+    "hardsigmoid": ("alpha", "beta"),
+    "leakyrelu": ("alpha",),
+    "relu": (),
+    "scaledtanh": ("alpha", "beta"),
+    "sigmoid": (),
+    "softplus": (),
+    "softsign": (),
+    "tanh": (),
+    "thresholdedrelu": ("alpha",),
+}
+"""The activations, in lower case as their names may be in any, and what each of them takes."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One of a cell; without alpha or beta it has none, or the default."""
+
+    name: str
+    alpha: float | None = None
+    beta: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """The name in lower case."""
+        return self.name.lower()
+
+
+def direction_of(node: ir.Node, rw: Rewriter) -> str:
+    """One of FORWARD, REVERSE and BIDIRECTIONAL in a valid model."""
+    return rw.attr_str(node, "direction", FORWARD)
+
+
+def activations(node: ir.Node, rw: Rewriter) -> tuple[tuple[Activation, ...], ...] | Skip:
+    """Those of each direction.
+
+    Alpha and beta are lists from which the activations that have such a parameter take their own,
+    one after the other (ONNX: "consumed in the order of activation functions").
+    """
+    usual = _USUAL[node.op_type]
+    directions = 2 if direction_of(node, rw) == BIDIRECTIONAL else 1
+    names = rw.attr_strs(node, "activations") or usual * directions
+    if len(names) != len(usual) * directions:
+        return rw.skip(f"it has {len(names)} activations and needs {len(usual) * directions}")
+    left = {kind: iter(rw.attr_floats(node, f"activation_{kind}")) for kind in ("alpha", "beta")}
+    found = []
+    for name in names:
+        taken = _PARAMETERS.get(name.lower())
+        if taken is None:
+            return rw.skip(f"its activation {name} is none of ONNX's")
+        found.append(Activation(name, **{kind: next(left[kind], None) for kind in taken}))
+    each = len(usual)
+    return tuple(tuple(found[k : k + each]) for k in range(0, len(found), each))
+
+
+def shares(value: ir.Value | None, axis: int, rw: Rewriter) -> Iterator[ir.Value | None]:
+    """What each of two directions gets of a value that has them along ``axis``."""
+    array = rw.constant(value)
+    for k in range(2):
+        if value is None:
+            yield None
+        elif array is not None:
+            yield rw.const(array.take([k], axis))
+        else:
+            yield sliced(rw, value, k, k + 1, axis)
+
+
+def sliced(rw: Rewriter, value: ir.Value, start: int, end: int, axis: int) -> ir.Value:
+    """The elements from ``start`` to ``end`` along one axis."""
+    if rw.opset < 10:  # the opset in which the limits became inputs
+        return rw.op("Slice", value, starts=[start], ends=[end], axes=[axis])
+    return rw.op("Slice", value, rw.const([start]), rw.const([end]), rw.const([axis]))
+
+
+def outputs_read(node: ir.Node) -> list[bool]:
+    """Whether something reads each of the outputs."""
+    return [bool(value.uses()) or value.is_graph_output() for value in node.outputs]

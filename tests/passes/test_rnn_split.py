@@ -1,0 +1,17 @@
+"""The rnn-split pass on random recurrent layers."""
+
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from graphfix_passes.rnn_split import RnnSplit
+from tests.passes.random_graphs import Grower, hold
+from tests.passes.random_rnns import layer
+
+
+def layers(grow: Grower) -> Sequence[ir.Value]:
+    return layer(grow, direction=grow.one_of("bidirectional", "bidirectional", "reverse"))
+
+
+def test_whatever_layers_have() -> None:
+    hold(RnnSplit(), layers, opsets=(9, 11, 13, 18, 21), examples=50, least=0.4)
