@@ -80,6 +80,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "selu",
     ),
     "Attention and matrix products": (
+        "attention-2d",
         "einsum",
         "gemm-to-matmul",
         "mask-value",
