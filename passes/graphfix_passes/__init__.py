@@ -25,6 +25,7 @@ PLUGIN = Plugin(
         "gather-negative": "graphfix_passes.gather_negative:GatherNegative",
         "gelu": "graphfix_passes.gelu:Gelu",
         "gemm-to-matmul": "graphfix_passes.gemm_to_matmul:GemmToMatmul",
+        "gather-to-split": "graphfix_passes.gather_to_split:GatherToSplit",
         "gridsample": "graphfix_passes.gridsample:GridSample",
         "groupnorm": "graphfix_passes.groupnorm:Groupnorm",
         "hardswish": "graphfix_passes.hardswish:Hardswish",

@@ -18,6 +18,13 @@ def unsqueezed(rw: Rewriter, value: ir.Value, axes: Sequence[int]) -> ir.Value:
     return rw.op("Unsqueeze", value, axes=list(axes))
 
 
+def squeezed(rw: Rewriter, value: ir.Value, axes: Sequence[int]) -> ir.Value:
+    """``value`` without its dims of 1 at ``axes``."""
+    if rw.opset >= _INPUT_SINCE:
+        return rw.op("Squeeze", value, rw.const(list(axes)))
+    return rw.op("Squeeze", value, axes=list(axes))
+
+
 def reduced(
     rw: Rewriter, op_type: str, value: ir.Value, axes: Sequence[int], *, keep: bool = True
 ) -> ir.Value:

@@ -53,6 +53,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "gather-negative",
         "isinf",
         "mod",
+        "gather-to-split",
         "onehot",
         "reduce-axes",
         "slice-negative-step",

@@ -4,9 +4,16 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from graphfix.rewrite import Rewriter
+from graphfix.rewrite import Rewriter, constant_tensor
+from graphfix_passes._known import rank
 
 _SIZES_ARE_AN_INPUT = 13
+
+
+def folds(data: ir.Value) -> bool:
+    """Whether ``data`` is a constant or a list of integers, such as sizes, which becomes one."""
+    is_list = rank(data) == 1 and data.dtype in (ir.DataType.INT64, ir.DataType.INT32)
+    return is_list or constant_tensor(data) is not None
 
 
 def siblings(node: ir.Node, rw: Rewriter) -> Sequence[ir.Node]:

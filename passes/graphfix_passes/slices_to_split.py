@@ -7,9 +7,9 @@ from itertools import pairwise
 import onnx_ir as ir
 
 from graphfix.contract import Exact
-from graphfix.rewrite import RewritePass, Rewriter, Skip, constant_tensor
-from graphfix_passes._known import Dim, dims, rank
-from graphfix_passes._parts import siblings, split
+from graphfix.rewrite import RewritePass, Rewriter, Skip
+from graphfix_passes._known import Dim, dims
+from graphfix_passes._parts import folds, siblings, split
 from graphfix_passes._slices import cuts
 
 _Part = tuple[int, int]
@@ -50,7 +50,7 @@ class SlicesToSplit(RewritePass):
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip | None:
         """Let one Split make what the Slices beside ``node`` do, too."""
         data, known = node.inputs[0], dims(node.inputs[0])
-        if node in rw.memory or data is None or _folds(data):
+        if node in rw.memory or data is None or folds(data):
             return None  # the first of the Slices has answered for all, or nothing is to be said
         kept = _kept(node, known, rw)
         if kept is None:
@@ -86,11 +86,6 @@ class SlicesToSplit(RewritePass):
         made = split(rw, data, [end - start for start, end in tiles], axis)
         by_tile = dict(zip(tiles, made, strict=True))
         return {each.outputs[0]: by_tile[part] for each, part in ranges.items() if part in by_tile}
-
-
-def _folds(data: ir.Value) -> bool:
-    is_list = rank(data) == 1 and data.dtype in (ir.DataType.INT64, ir.DataType.INT32)
-    return is_list or constant_tensor(data) is not None
 
 
 def _kept(node: ir.Node, known: Sequence[Dim] | None, rw: Rewriter) -> tuple[int, _Part] | None:
