@@ -12,7 +12,7 @@ GROUPS: Final[Mapping[str, Group]] = {
     ),
     "simplify": Group(
         "Fold what is constant, dynamic shapes too, and fuse: what onnxsim is used for.",
-        "if-fold,constants,fold-shapes,no-op,bn-fold,bias-fold,pad-fold,"
+        "if-fold,constants,fold-shapes,fold-constants,no-op,bn-fold,bias-fold,pad-fold,"
         "cast-merge,transpose-merge,concat-merge,slice-merge,cse,prune",
     ),
     # What the audit proposes for findings of any model and target: attributes that ATC reads in
@@ -20,9 +20,9 @@ GROUPS: Final[Mapping[str, Group]] = {
     # last because other passes make nodes.
     "ascend": Group(
         "Write the model as ATC reads it; what depends on the target is left to --passes auto.",
-        "if-fold,constants,fold-shapes,resize-scales,resize-canonical,no-op,gather-negative,"
-        "clip-bounds,reduce-axes,softmax-axis,prelu-slope,mask-value,conv-attrs,explicit-attrs,"
-        "pool-split,large-conv-split,cse,prune,names",
+        "if-fold,constants,fold-shapes,fold-constants,resize-scales,resize-canonical,no-op,"
+        "gather-negative,clip-bounds,reduce-axes,softmax-axis,prelu-slope,mask-value,conv-attrs,"
+        "explicit-attrs,pool-split,large-conv-split,cse,prune,names",
     ),
 }
 
@@ -39,6 +39,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "concat-merge",
         "constants",
         "cse",
+        "fold-constants",
         "names",
         "no-op",
         "opset",
