@@ -54,6 +54,7 @@ PLUGIN = Plugin(
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
         "resize-nearest": "graphfix_passes.resize_nearest:ResizeNearest",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
+        "rnn-reverse": "graphfix_passes.rnn_reverse:RnnReverse",
         "rnn-split": "graphfix_passes.rnn_split:RnnSplit",
         "rnn-states": "graphfix_passes.rnn_states:RnnStates",
         "selu": "graphfix_passes.selu:Selu",

@@ -89,6 +89,12 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "matmul-to-gemm",
         "softmax-axis",
     ),
-    "Recurrent and control flow": ("if-fold", "loop-unroll", "rnn-split", "rnn-states"),
+    "Recurrent and control flow": (
+        "if-fold",
+        "loop-unroll",
+        "rnn-reverse",
+        "rnn-split",
+        "rnn-states",
+    ),
     "Detection and custom operators": ("deform-conv", "gridsample", "nms-tail"),
 }

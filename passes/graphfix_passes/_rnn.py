@@ -75,6 +75,14 @@ def activations(node: ir.Node, rw: Rewriter) -> tuple[tuple[Activation, ...], ..
     return tuple(tuple(found[k : k + each]) for k in range(0, len(found), each))
 
 
+def is_full(lengths: ir.Value | None, node: ir.Node, rw: Rewriter) -> bool:
+    """Whether each row is known to be as long as the data are."""
+    array, known = rw.constant(lengths), rw.dims(node.inputs[X])
+    if array is None or known is None or not array.size:
+        return False
+    return bool((array == known[rw.attr_int(node, "layout", 0)]).all())
+
+
 def shares(value: ir.Value | None, axis: int, rw: Rewriter) -> Iterator[ir.Value | None]:
     """What each of two directions gets of a value that has them along ``axis``."""
     array = rw.constant(value)

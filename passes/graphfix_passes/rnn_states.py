@@ -8,9 +8,10 @@ import onnx_ir as ir
 
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip
+from graphfix_passes import _rnn
+from graphfix_passes._rnn import LENGTHS
 
-_LENGTHS, _STATES = 4, (5, 6)
-"""Inputs of the operators, from ONNX's definitions."""
+_STATES = (_rnn.INITIAL_H, _rnn.INITIAL_C)
 _MOVES = ("Cast", "Expand", "Identity", "Reshape", "Slice", "Squeeze", "Tile", "Transpose")
 """What makes zeros of zeros, whatever else it reads."""
 _DEEPEST = 8
@@ -39,7 +40,7 @@ class RnnStates(RewritePass):
     """
 
     name = "rnn-states"
-    match_ops = ("GRU", "LSTM", "RNN")
+    match_ops = _rnn.OPERATORS
     contract = Exact()
     must_match = False
     reads_shapes = True
@@ -48,25 +49,17 @@ class RnnStates(RewritePass):
         """Restate the node without them."""
         inputs: list[ir.Value | None] = list(node.inputs)
         kept = []
-        for port in (_LENGTHS, *_STATES):
+        for port in (LENGTHS, *_STATES):
             value = rw.input(node, port)
             if value is None:
                 continue
-            if _is_full(value, node, rw) if port == _LENGTHS else _is_zero(value, rw):
+            if _rnn.is_full(value, node, rw) if port == LENGTHS else _is_zero(value, rw):
                 inputs[port] = None
             else:
-                kept.append("lengths" if port == _LENGTHS else "states")
+                kept.append("lengths" if port == LENGTHS else "states")
         if inputs != list(node.inputs):
             return rw.restate(node, inputs)
         return rw.skip(f"its {' and '.join(dict.fromkeys(kept))} may differ") if kept else None
-
-
-def _is_full(lengths: ir.Value, node: ir.Node, rw: Rewriter) -> bool:
-    """Whether each row is as long as the data are."""
-    array, dims = rw.constant(lengths), rw.dims(node.inputs[0])
-    if array is None or dims is None or not array.size:
-        return False
-    return bool((array == dims[1 if rw.attr_int(node, "layout", 0) else 0]).all())
 
 
 def _is_zero(value: ir.Value | None, rw: Rewriter) -> bool:

@@ -21,8 +21,8 @@ def layer(
     direction: str = "forward",
     data: ir.Value | None = None,
     attributes: dict[str, AttrValue] | None = None,
-) -> list[ir.Value]:
-    """A layer with some of its inputs and attributes; ``data`` is [3, 2, 2]."""
+) -> Sequence[ir.Value]:
+    """All outputs of a layer with some of its inputs and attributes; ``data`` is [3, 2, 2]."""
     op_type = grow.one_of(*op_types)
     gates, directions = GATES[op_type], 2 if direction == "bidirectional" else 1
     steps, batch, hidden = 3, 2, grow.number(1, 2)
@@ -59,5 +59,9 @@ def layer(
         for kind, takers in (("alpha", _TAKE_ALPHA), ("beta", _TAKE_BETA)):
             if given := [grow.one_of(0.25, 0.75) for name in names if name in takers]:
                 chosen[f"activation_{kind}"] = given
-    outputs = grow.ops(op_type, *inputs, outputs=3 if op_type == "LSTM" else 2, **chosen)
-    return [value for value in outputs if grow.chance(70)] or [outputs[0]]
+    return grow.ops(op_type, *inputs, outputs=3 if op_type == "LSTM" else 2, **chosen)
+
+
+def some(grow: Grower, values: Sequence[ir.Value]) -> list[ir.Value]:
+    """Some of the values, at least one."""
+    return [value for value in values if grow.chance(70)] or [values[0]]

@@ -23,6 +23,23 @@ BOTH = """
             (x, w, r, b, n, h0, c0, p)
     }
 """
+TURNED = """
+    <ir_version: 8, opset_import: ["" : 14]>
+    main (float[2,3,2] x, float[1,6,2] w, float[1,6,2] r) => (float[2,3,2] y, float[2,1,2] h)
+    <int64[1] last = {-1}, int64[1] least = {-9}, int64[1] one = {1}, int64[1] two = {2}>
+    {
+        a = Slice (x, last, least, one, last)
+        b, h = GRU <hidden_size = 2, layout = 1> (a, w, r)
+        c = Squeeze (b, two)
+        y = Slice (c, last, least, one, last)
+    }
+"""
+REVERSE = """
+    <ir_version: 8, opset_import: ["" : 14]>
+    main (float[2,3,2] x, float[1,2,2] w, float[1,2,2] r)
+        => (float[2,3,1,2] y, float[2,1,2] h)
+    { y, h = RNN <hidden_size = 2, layout = 1, direction = "reverse"> (x, w, r) }
+"""
 
 
 def applied(text: str, passes: str) -> ir.Model:
@@ -46,7 +63,14 @@ def numbers(model: ir.Model) -> Sequence[np.ndarray]:
     return [np.asarray(array) for array in Session(model).run(feeds).values()]
 
 
-@pytest.mark.parametrize(("text", "passes"), [(BOTH, "rnn-split,opset{to=13}")])
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        (BOTH, "rnn-split,opset{to=13}"),
+        (TURNED, "rnn-reverse,opset{to=13}"),
+        (REVERSE, "rnn-reverse{mode=slice},opset{to=13}"),
+    ],
+)
 def test_the_batch_in_front(text: str, passes: str) -> None:
     expected = numbers(applied(text, "opset{to=13}"))
     for before, after in zip(expected, numbers(applied(text, passes)), strict=True):
