@@ -47,6 +47,7 @@ PLUGIN = Plugin(
         "opset": "graphfix_passes.opset:Opset",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",
         "pad-fold": "graphfix_passes.pad_fold:PadFold",
+        "perm-split": "graphfix_passes.perm_split:PermSplit",
         "pool-split": "graphfix_passes.pool_split:PoolSplit",
         "prelu-slope": "graphfix_passes.prelu_slope:PreluSlope",
         "prune": "graphfix_passes.prune:Prune",

@@ -87,6 +87,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "gemm-to-matmul",
         "mask-value",
         "matmul-to-gemm",
+        "perm-split",
         "softmax-axis",
     ),
     "Recurrent and control flow": (
