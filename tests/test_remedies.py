@@ -16,7 +16,6 @@ STAYS = {
     "GF101-Registered-at-no-opset": "the integers are an output, and the scale is computed",
     "GF101-Newer-and-without-registration-wherever-the-model-goes": "the same",
     "GF121-Arithmetic-on-sizes": "the sizes are open, so that nothing can be folded",
-    "GF135-An-empty-slice": "no-op leaves empty pieces of a Concat alone",
     "GF203-The-size-of-something-else": "the sizes are those of another input",
     "GF206-Linear-by-an-unknown-factor": "the factor is not known, so that equal is not sure",
 }

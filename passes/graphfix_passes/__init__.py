@@ -21,6 +21,7 @@ PLUGIN = Plugin(
         "dynamic-shape": "graphfix_passes.dynamic_shape:DynamicShape",
         "einsum": "graphfix_passes.einsum:Einsum",
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
+        "empty-slice": "graphfix_passes.empty_slice:EmptySlice",
         "fold-constants": "graphfix_passes.fold_constants:FoldConstants",
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
         "gather-negative": "graphfix_passes.gather_negative:GatherNegative",

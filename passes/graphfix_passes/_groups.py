@@ -30,6 +30,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
     "Shapes and dynamics": (
         "dynamic-shape",
         "fold-shapes",
+        "empty-slice",
         "out-nodes",
         "resize-scales",
         "shape-range",

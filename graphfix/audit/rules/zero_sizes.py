@@ -12,8 +12,8 @@ class ZeroSizes(Rule):
     """A node makes a tensor with a dim of 0.
 
     The documentation wants every dim of the inputs and outputs of nodes other than constants to be
-    above 0. Such pieces mostly come from slices that are empty at the exported size; ``no-op``
-    removes them from Concat.
+    above 0. Such pieces mostly come from slices that are empty at the exported size;
+    ``empty-slice`` removes them from Concat, and makes constants of others.
     """
 
     id = "GF135"
@@ -32,5 +32,5 @@ class ZeroSizes(Rule):
                     yield self.finding(
                         f"makes {value.name} of shape {list(shape)}",
                         view.label(node),
-                        remedy="no-op",
+                        remedy="empty-slice",
                     )
