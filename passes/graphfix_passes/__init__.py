@@ -59,6 +59,7 @@ PLUGIN = Plugin(
         "rnn-reverse": "graphfix_passes.rnn_reverse:RnnReverse",
         "rnn-split": "graphfix_passes.rnn_split:RnnSplit",
         "rnn-states": "graphfix_passes.rnn_states:RnnStates",
+        "scatter": "graphfix_passes.scatter:Scatter",
         "selu": "graphfix_passes.selu:Selu",
         "shape-range": "graphfix_passes.shape_range:ShapeRange",
         "sim": "graphfix_passes.sim:Sim",

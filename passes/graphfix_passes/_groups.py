@@ -58,6 +58,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "gather-to-split",
         "onehot",
         "reduce-axes",
+        "scatter",
         "slice-negative-step",
         "slices-to-split",
         "topk",

@@ -65,7 +65,7 @@ class Topk(RewritePass):
         order = None if last or known is None else _swapped(len(known), axis)
         integers = data.dtype is not None and data.dtype.is_integer()
         as_floats = integers and _bound(node, data, rw).within(-_INTEGERS, _INTEGERS)
-        narrow = self.cast_indices and _wide_readers(node.outputs[1], rw)
+        narrow = self.cast_indices and (bool(order) or _wide_readers(node.outputs[1], rw))
         folds = number is not None and k is not None and not _is_plain(k)
         obstacles = {
             "its number may differ from run to run": number is None,

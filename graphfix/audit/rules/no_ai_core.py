@@ -14,7 +14,13 @@ _FUSED: Final = frozenset(
 )  # fmt: skip
 """With constant parameters they become other operators, which have kernels: rules of their own."""
 
-_PASS: Final = {"Einsum": "einsum", "GridSample": "gridsample{mode=decompose}"}
+_PASS: Final = {
+    "Einsum": "einsum",
+    "GridSample": "gridsample{mode=decompose}",
+    "ScatterElements": "scatter",
+}
+_CONSTANT: Final = {"ScatterElements": 1}
+"""Which input has to be a constant for the pass, in one node at least."""
 
 
 class NoAiCore(Rule):
@@ -45,9 +51,17 @@ class NoAiCore(Rule):
             on_core = any(kernel.ai_core for kernel in kernels)
             if op_type in _FUSED or on_core or not any(kernel.ai_cpu for kernel in kernels):
                 continue
+            remedy = _PASS.get(op_type) if _is_open_to_it(op_type, view) else None
             yield self.finding(
                 f"{op_type} ran on the AI CPU in 2022",
                 *view.labels(view.of(op_type)),
-                remedy=_PASS.get(op_type),
-                advice="" if op_type in _PASS else "look at the profile of a first run",
+                remedy=remedy,
+                advice="" if remedy else "look at the profile of a first run",
             )
+
+
+def _is_open_to_it(op_type: str, view: View) -> bool:
+    port = _CONSTANT.get(op_type)
+    return port is None or any(
+        view.constant(view.input(node, port)) is not None for node in view.of(op_type)
+    )

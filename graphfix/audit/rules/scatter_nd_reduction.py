@@ -20,7 +20,7 @@ class ScatterNdReduction(NodeRule):
     still there and ATC takes the one that it happens to load first.
 
     With indices that are all different, gather the old values, combine them with the updates and
-    scatter the result without reduction.
+    scatter the result without reduction: ``scatter`` does so where they are constant.
     """
 
     id = "GF270"
@@ -39,11 +39,14 @@ class ScatterNdReduction(NodeRule):
         reduction = text(node, "reduction", "none")
         if reduction == "none":
             return
-        label, advice = view.label(node), "gather, combine and scatter without reduction"
+        known = view.constant(view.input(node, 1)) is not None
+        label, remedy = view.label(node), "scatter" if known else None
+        advice = "" if known else "gather, combine and scatter without reduction"
         if view.profile.cann != "development":
             yield self.finding(
                 f"has reduction={reduction}, which CANN {view.profile.cann} does not read",
                 label,
+                remedy=remedy,
                 advice=advice,
                 evidence=Evidence.SOURCE
                 if between(view.profile, "8.5", "9.1")
@@ -53,6 +56,7 @@ class ScatterNdReduction(NodeRule):
             yield self.finding(
                 f"has reduction={reduction}, which one of two plugins does not read",
                 label,
+                remedy=remedy,
                 advice=advice,
                 severity=Severity.INFO,
                 evidence=Evidence.INFERENCE,
@@ -61,6 +65,7 @@ class ScatterNdReduction(NodeRule):
             yield self.finding(
                 f"has reduction={reduction}, and ATC takes none, add, max and min",
                 label,
+                remedy=remedy,
                 advice=advice,
                 severity=Severity.ERROR,
             )
