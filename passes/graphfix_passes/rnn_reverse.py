@@ -9,12 +9,13 @@ import onnx_ir as ir
 
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip
+from graphfix.rewrite.symbolic import Size
 from graphfix_passes import _rnn
 from graphfix_passes._known import Dim, dims, rank
 from graphfix_passes._permutations import order_of
 from graphfix_passes._slices import cuts
 
-_MOVES = ("Squeeze", "Transpose", "Unsqueeze")
+_MOVES = ("Reshape", "Squeeze", "Transpose", "Unsqueeze")
 """What may stand between the layer and the Slices."""
 _DEEPEST = 8
 _STEPS_SINCE = 10
@@ -36,7 +37,7 @@ class Mode(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class RnnReverse(RewritePass):
-    """Let ``direction`` turn a sequence round for LSTM, GRU and RNN, or Slices (mode=slice).
+    """Let the direction of LSTM, GRU and RNN turn a sequence round, or Slices (mode=slice).
 
     Why
         Models turn a sequence round by a Slice of step -1 in front of a layer and another one
@@ -45,8 +46,8 @@ class RnnReverse(RewritePass):
 
     Rewrites
         1. ``reverse``: Slice, layer, Slice along the axis of time become one layer of the other
-           direction, which starts from the same state and ends in the same one. Transpose, Squeeze
-           and Unsqueeze may stand in between.
+           direction, which starts from the same state and ends in the same one. Transpose, Squeeze,
+           Unsqueeze and Reshape may stand in between.
         2. ``slice``: a layer with direction=reverse becomes a forward one between two Slices.
 
     Leaves alone
@@ -198,10 +199,12 @@ def _is_all(start: int, end: int, step: int, size: Dim) -> bool:
 
 
 def _axis_behind(move: ir.Node, axis: int, rw: Rewriter) -> int | None:
-    """Where an axis is after a Transpose, Squeeze or Unsqueeze."""
+    """Where an axis is after one of the nodes that move it."""
     if move.op_type == "Transpose":
         order = order_of(move, rw)
         return order.index(axis) if order is not None else None
+    if move.op_type == "Reshape":
+        return _axis_reshaped(rw.facts.dims(move.inputs[0]), rw.facts.dims(move.outputs[0]), axis)
     axes, known = rw.param_ints(move, "axes", 1), rank(move.inputs[0])
     if axes is None or known is None:
         return None
@@ -211,6 +214,19 @@ def _axis_behind(move: ir.Node, axis: int, rw: Rewriter) -> int | None:
     total = known + len(axes)
     new = {each % total for each in axes}
     return [k for k in range(total) if k not in new][axis]
+
+
+def _axis_reshaped(
+    before: Sequence[Size] | None, after: Sequence[Size] | None, axis: int
+) -> int | None:
+    """Where an axis is whose size stays, behind others that stay but for those of size 1."""
+    if before is None or after is None:
+        return None
+    front = [dim for dim in before[:axis] if dim != 1]
+    for place, dim in enumerate(after):
+        if dim == before[axis] and [each for each in after[:place] if each != 1] == front:
+            return place
+    return None
 
 
 def _moved(value: ir.Value, moves: Sequence[ir.Node], rw: Rewriter) -> ir.Value:
