@@ -76,6 +76,13 @@ def browser(session: nox.Session) -> None:
     session.run("pytest", "tests/browser", *session.posargs)
 
 
+@nox.session
+def bridges(session: nox.Session) -> None:
+    """Run the tests of passes that run a foreign tool, for which uv makes an environment."""
+    _sync(session)
+    session.run("pytest", "tests/bridges", *session.posargs)
+
+
 @nox.session(python="3.11", venv_backend="uv|virtualenv")
 def rebuild_examples(session: nox.Session) -> None:
     """Export StarNet again into examples/, in an environment that has Paddle."""

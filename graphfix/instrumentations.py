@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from graphfix.errors import NumericsError, PassCrash, PassError, RewriteError
+from graphfix.errors import NumericsError, PassCrash, PassError, RewriteError, StructureError
 from graphfix.manager import Observer, Step
 from graphfix.model import save
 from graphfix.verify import (
@@ -33,7 +33,10 @@ class CheckStructure(Observer):
     def after(self, step: Step) -> None:
         """Raise ``StructureError`` when the pass left an invalid graph."""
         assert step.result is not None
-        structure(step.result.model, known=self._known)
+        try:
+            structure(step.result.model, known=self._known)
+        except StructureError as error:
+            raise StructureError(f"{step.item.name}: {error}") from error
 
     def finish(self, model: ir.Model) -> None:
         """The last pass was checked already."""

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import onnx_ir as ir
 
-from graphfix.errors import GraphfixError, PassCrash, PassError, RewriteError
+from graphfix.errors import GraphfixError, PassCrash, PassError, RewriteError, ToolError
 from graphfix.model import paused_gc
 from graphfix.pipeline import Pipeline, pass_text
 from graphfix.rewrite.base import Pass, PassContext
@@ -313,6 +313,8 @@ def _run_pass(step: Step, model: ir.Model, context: PassContext) -> Step:
     try:
         with paused_gc():
             result = item.run(model, context)
+    except ToolError as error:  # neither the pass nor the model is to blame
+        raise ToolError(_with_name(item, error)) from error
     except GraphfixError as error:
         raise _named(item, error) from error
     except Exception as error:
@@ -329,12 +331,15 @@ def count_nodes(model: ir.Model) -> int:
 
 
 def _named(item: Pass, error: GraphfixError) -> PassError:
-    message = str(error)
-    if not message.startswith(f"{item.name}:"):
-        message = f"{item.name}: {message}"
+    message = _with_name(item, error)
     if isinstance(error, PassError):
         return type(error)(message)
     return PassError(message)
+
+
+def _with_name(item: Pass, error: GraphfixError) -> str:
+    message = str(error)
+    return message if message.startswith(f"{item.name}:") else f"{item.name}: {message}"
 
 
 def _hold_expectation(item: Pass, result: PassResult, taken_back: int) -> None:
@@ -359,4 +364,5 @@ def _skipped(result: PassResult) -> str:
         return ""
     first = result.skips[0]
     more = f" (and {len(result.skips) - 1} more)" if len(result.skips) > 1 else ""
-    return f"; skipped {first.op_type} {first.node!r}: {first.reason}{more}"
+    what = f"skipped {first.op_type} {first.node!r}: " if first.node else ""
+    return f"; {what}{first.reason}{more}"

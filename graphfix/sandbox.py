@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphfix.errors import ToolError
+
 MEBIBYTE = 1 << 20
 _POLL_SECONDS = 0.02
 _TAIL_BYTES = 16384
@@ -29,7 +31,7 @@ try:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 except ImportError:
     pass
-sys.path.remove("")
+sys.path[:] = [entry for entry in sys.path if entry]
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
@@ -76,27 +78,41 @@ def run_isolated(
     folder: Path,
     timeout: float,
     memory: int,
+    python: Path | None = None,
 ) -> Outcome:
     """Run ``script`` with this interpreter and this ``sys.path``; wait for it or stop it.
 
+    ``python`` is another interpreter, which then has its own libraries and knows nothing of ours.
     ``folder`` is the working directory, and takes the log as ``child.log``. ``timeout`` is in
     seconds, ``memory`` in MiB of private memory (enforced where ``/proc`` exists). The child and
     its own children are a process group of their own and never outlive this call, not even when it
     is interrupted.
+
+    Raises:
+        ToolError: ``python`` cannot be started.
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    if python is None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    else:
+        ours = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+        environment = {name: text for name, text in os.environ.items() if name not in ours}
     log = folder / "child.log"
     started = time.monotonic()
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, str(script), *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                [python or sys.executable, "-c", _BOOT, str(script), *arguments],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            if python is None:
+                raise
+            raise ToolError(f"{python}: cannot be started: {error.strerror or error}") from error
         try:
             stopped, peak = _watch(process, started + timeout, memory)
         finally:

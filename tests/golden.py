@@ -10,6 +10,7 @@ say more:
 ``skips``            reasons the passes give, in order
 ``error``            the message the pipeline fails with
 ``unverified``       why the numbers cannot be compared
+``bridge``           true when the pass needs a foreign tool: such cases run in ``tests/bridges``
 
 A case with skips or an error and no ``after`` must leave the graph as it was; there are no numbers
 to compare then.
@@ -43,7 +44,7 @@ else:
 
 _BLOCK = re.compile(r"^```(onnx before|onnx after|ops after|toml)\n(.*?)^```$", re.DOTALL | re.M)
 _TITLE = re.compile(r"^## (.+)$", re.M)
-_KEYS = {"pipeline", "feeds", "dims", "skips", "error", "unverified"}
+_KEYS = {"pipeline", "feeds", "dims", "skips", "error", "unverified", "bridge"}
 
 
 class GoldenError(AssertionError):
@@ -67,6 +68,7 @@ class Case:
     skips: tuple[str, ...] = ()
     error: str = ""
     unverified: str = ""
+    bridge: bool = False
 
     @property
     def rewrites(self) -> bool:

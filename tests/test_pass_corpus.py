@@ -44,6 +44,7 @@ ALSO = {
 }
 """Passes that do nothing by default, or do something else with an option."""
 SETS_OF_THEIR_OWN = {
+    "auto-optimizer": "it needs a tool that nothing installs by itself",
     "cast-insert": "it needs a selection, and onnxruntime has not every operator in every type",
     "dynamic-shape": "its option names inputs of the model",
     "out-nodes": "its option names values of the model",

@@ -27,6 +27,7 @@ GROUPS: Final[Mapping[str, Group]] = {
 }
 
 TOPICS: Final[Mapping[str, Sequence[str]]] = {
+    "Bridges to other tools": ("auto-optimizer",),
     "Shapes and dynamics": (
         "dynamic-shape",
         "fold-shapes",

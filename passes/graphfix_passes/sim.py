@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import onnx_ir as ir
 
-from graphfix.contract import Close, Interface
+from graphfix.contract import Close
 from graphfix.errors import PassError
 from graphfix.model import load, save
 from graphfix.rewrite import Pass, PassContext, PassResult
 from graphfix.rewrite.dims import Sizes
 from graphfix.rewrite.marks import mark, needs_marks, unmark
-from graphfix.rewrite.restore import map_tensors, restore
-from graphfix.sandbox import MEBIBYTE, Ending, Outcome, run_isolated, signal_name
+from graphfix.rewrite.restore import restore
+from graphfix.sandbox import MEBIBYTE
 from graphfix_passes import onnxsim_child
+from graphfix_passes._native import Tool, detach, give_defaults, memory_limit, retyped
 
 _FOREIGN_FUSIONS = ("fuse_attention", "fuse_gqa")
 """Optimizers of onnxsim that write operators of the domain com.microsoft."""
@@ -27,6 +27,15 @@ _FREE_INITIALIZERS = 4
 """The first version of the format in which an initializer need not be an input."""
 _LARGEST_FOLD = 2**31 - 10000
 """onnxsim's own bound on the size of a tensor."""
+_ONNXSIM = Tool(
+    name="onnxsim",
+    pass_name="sim",
+    less=", or make less with sim{fold-limit=...}",
+    advice=(
+        "less of it may work: sim{skip-optimization}, sim{skip-folding} or "
+        "sim{skip-shape-inference}"
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,30 +103,27 @@ class Sim(Pass):
         sizes.apply(handed)
         _settle_defaults(handed, defaults, freeze=self.freeze)
         mark(handed)
-        limit = self.memory or 4096 + 6 * sum(t.nbytes for t in _tensors(model)) // MEBIBYTE
         with TemporaryDirectory(prefix="graphfix-sim-") as name:
             folder = Path(name)
             save(handed, folder / "before.onnx")
-            outcome = run_isolated(
+            _ONNXSIM.run(
                 onnxsim_child.__file__,
-                [json.dumps(self._for_child())],
+                json.dumps(self._for_child()),
                 folder=folder,
                 timeout=self.timeout,
-                memory=limit,
+                memory=memory_limit(model, self.memory),
             )
-            if outcome.ending is not Ending.DONE:
-                raise PassError(self._failure(outcome, limit))
             after = load(folder / "after.onnx")
             unmark(after, model)
             _require_known_operators(after, model)
             if not self.freeze:
-                _give_defaults(after, model, defaults)
+                give_defaults(after, model, defaults)
             restored = restore(model, after, reshaped=bool(sizes))
-            _detach(restored.model, model)
+            detach(restored.model, model)
         sizes.apply(restored.model)
         result = restored.model
         froze = bool(self.freeze and defaults)
-        contract = _interface(result, self.contract) if sizes or froze else self.contract
+        contract = retyped(result, self.contract) if sizes or froze else self.contract
         notes = (_defaults_note(defaults),) if defaults and not self.freeze else ()
         return PassResult(result, contract, restored.rewrites, notes=notes)
 
@@ -139,22 +145,6 @@ class Sim(Pass):
             "fold_limit": self.fold_limit,
         }
 
-    def _failure(self, outcome: Outcome, limit: int) -> str:
-        if outcome.ending is Ending.TIMEOUT:
-            return f"onnxsim was stopped after {self.timeout} s; allow more with sim{{timeout=...}}"
-        if outcome.ending is Ending.MEMORY:
-            return (
-                f"onnxsim was stopped when it took more than {limit} MiB of memory; allow more "
-                "with sim{memory=...}, or make less with sim{fold-limit=...}"
-            )
-        how = "failed"
-        if outcome.ending is Ending.CRASHED:
-            how = f"crashed ({signal_name(outcome.status)})"
-        return (
-            f"onnxsim {how}; less of it may work: sim{{skip-optimization}}, sim{{skip-folding}} or "
-            f"sim{{skip-shape-inference}}; it said last:\n{outcome.last_lines()}"
-        )
-
 
 def _settle_defaults(model: ir.Model, names: Sequence[str], *, freeze: bool) -> None:
     """Make initializers that are inputs one or the other; onnxsim would fold them either way."""
@@ -167,29 +157,11 @@ def _settle_defaults(model: ir.Model, names: Sequence[str], *, freeze: bool) -> 
         model.ir_version = max(model.ir_version, _FREE_INITIALIZERS)
 
 
-def _give_defaults(model: ir.Model, before: ir.Model, names: Sequence[str]) -> None:
-    """Give inputs their initializers back."""
-    for value in [v for v in model.graph.inputs if v.name in names]:
-        value.const_value = before.graph.initializers[value.name or ""].const_value
-        model.graph.register_initializer(value)
-
-
 def _defaults_note(names: Sequence[str]) -> str:
     return (
         f"{len(names)} initializers are also inputs, so they were not folded; sim{{freeze}} takes "
         "them for constants"
     )
-
-
-def _tensors(model: ir.Model) -> list[ir.TensorProtocol]:
-    found: list[ir.TensorProtocol] = []
-
-    def note(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
-        found.append(tensor)
-        return tensor
-
-    map_tensors(model.graph, note)
-    return found
 
 
 def _require_known_operators(after: ir.Model, before: ir.Model) -> None:
@@ -203,27 +175,3 @@ def _require_known_operators(after: ir.Model, before: ir.Model) -> None:
             f"onnxsim has put in operators outside ai.onnx: {', '.join(sorted(new))}; leave out "
             "the optimizer that makes them with sim{skip=[...]}"
         )
-
-
-def _detach(model: ir.Model, before: ir.Model) -> None:
-    """Read what is new in ``model`` into memory, because its file will be gone."""
-    old = {id(tensor) for tensor in _tensors(before)}
-
-    def held(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
-        if id(tensor) in old or tensor.dtype == ir.DataType.STRING:
-            return tensor
-        return ir.Tensor(
-            np.array(tensor.numpy()),
-            dtype=tensor.dtype,
-            name=tensor.name,
-        )
-
-    map_tensors(model.graph, held)
-
-
-def _interface(model: ir.Model, base: Close) -> Interface:
-    return Interface(
-        outputs={value.name or "": value.name or "" for value in model.graph.outputs},
-        inputs={value.name or "": value.name or "" for value in model.graph.inputs},
-        base=base,
-    )

@@ -15,6 +15,7 @@ from graphfix.model import check, diff, from_text, load, to_text
 from graphfix.rewrite import PassContext, PassResult, Selector
 from graphfix.runners.onnxruntime import Session
 from graphfix.sandbox import Ending, Outcome
+from graphfix_passes._native import Tool
 from graphfix_passes.sim import Sim
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -378,7 +379,7 @@ def test_every_ending_has_its_message(
     ending: Ending, start: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outcome = Outcome(ending, -11, 1.0, 0, "some\nlines")
-    module = sys.modules[Sim.__module__]
+    module = sys.modules[Tool.__module__]
     monkeypatch.setattr(module, "run_isolated", lambda *args, **options: outcome)
     with pytest.raises(PassError) as caught:
         Sim().run(from_text(SHAPES), PassContext())

@@ -8,7 +8,14 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from graphfix.errors import GraphfixError, NumericsError, PassError, StructureError, ToolError
+from graphfix.errors import (
+    GraphfixError,
+    ModelError,
+    NumericsError,
+    PassError,
+    StructureError,
+    ToolError,
+)
 from graphfix.manager import Observer, Outcome, PassManager, Step, count_nodes
 from graphfix.pipeline import Pipeline
 from graphfix.rewrite import (
@@ -158,13 +165,18 @@ def test_the_source_is_not_touched() -> None:
     assert text(model) == ORIGINAL
 
 
+def test_a_missing_tool_ends_the_run_whatever_is_to_go_on() -> None:
+    with pytest.raises(ToolError, match=r"^vandal: it is not installed$"):
+        run(raising(ToolError("it is not installed")), keep_going=True)
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
         (PassError("cannot go on"), "vandal: cannot go on"),
         (PassError("vandal: said so"), "vandal: said so"),
         (StructureError("a cycle"), "vandal: a cycle"),
-        (ToolError("the tool is missing"), "vandal: the tool is missing"),
+        (ModelError("it is a folder"), "vandal: it is a folder"),
         (
             ZeroDivisionError("division by zero"),
             (

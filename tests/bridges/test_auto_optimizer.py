@@ -1,0 +1,164 @@
+"""The auto-optimizer pass with the tool itself: its golden cases, and what must not go through."""
+
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from graphfix.model import check, from_text, load, save, to_text
+from graphfix.rewrite import PassContext, PassResult
+from graphfix_passes._auto_optimizer_rules import Knowledge
+from graphfix_passes.auto_optimizer import AutoOptimizer
+from tests import golden
+from tests.cli_runner import Result, run
+
+FILE = Path(__file__).parents[2] / "golden" / "passes" / "auto-optimizer.md"
+CASES = [case for case in golden.read(FILE) if case.bridge]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
+def test_case(case: golden.Case, update_golden: bool) -> None:
+    golden.run(case, update=update_golden)
+
+
+def rewritten(model: ir.Model, rule: str) -> PassResult:
+    result = AutoOptimizer(knowledge=Knowledge(rule)).run(model, PassContext())
+    check(result.model)
+    return result
+
+
+def refused(text: str, rule: str, folder: Path) -> Result:
+    """The command on a model that stays as it was, and is not written."""
+    source = folder / "model.onnx"
+    save(from_text(text), source)
+    result = run("apply", source, "--passes", f"auto-optimizer{{knowledge={rule}}}")
+    assert not (folder / "model.fixed.onnx").exists()
+    assert to_text(load(source)) == to_text(from_text(text))
+    return result
+
+
+MERGED = """
+<ir_version: 10, opset_import: ["" : 13, "local" : 1], doc_string: "a model">
+main (float[8,6] x, int64[1] stop, bool c) => (float[4,3] y)
+<int64[1] s = {2}, int64[1] e = {6}, int64[1] a = {0}, int64[1] s2 = {1}, int64[1] e2 = {4},
+ int64[1] a2 = {1}, int64[1] one = {1}>
+{
+   [f] f = Slice (x, s, e, a, one)
+   [second] g = Slice (f, s2, e2, a2, one)
+   [call] t = local.Twice (g)
+   u = Slice (t, s, stop, a, one)
+   v = Slice (u, s2, e2, a2, one)
+   [choose] y = If (c) <
+      then_branch = yes () => (float[4,3] p) { [add] p = Add (g, t) },
+      else_branch = no () => (float[4,3] q) { [keep] q = Identity (t) }
+   >
+}
+<domain: "local", opset_import: ["" : 13]>
+Twice (i) => (o) { o = Add (i, i) }
+"""
+
+
+def test_what_the_tool_drops_or_mixes_up_is_as_it_was() -> None:
+    model = from_text(MERGED)
+    model.graph.doc_string = "a graph"
+    model.graph.metadata_props["kept"] = "yes"
+    for node in model.graph:
+        node.doc_string = f"doc of {node.name}"
+    # A default that the caller may replace is no constant; a type that old numpy has not.
+    stop = model.graph.inputs[1]
+    stop.const_value = ir.tensor(np.array([2]), name="stop")
+    model.graph.register_initializer(stop)
+    brain = ir.tensor(np.ones(2, ml_dtypes.bfloat16), name="brain")
+    model.graph.register_initializer(ir.Value(name="brain", const_value=brain))
+    before = to_text(model)
+    result = rewritten(model, "merge-consecutive-slice")
+    after = result.model
+    assert to_text(model) == before
+    assert {node.name: node.op_type for node in after.graph if node.name} == {
+        "second": "Slice",
+        "call": "Twice",
+        "choose": "If",
+    }
+    assert len(after.graph) == 5
+    assert (after.doc_string, after.graph.doc_string) == ("a model", "a graph")
+    assert after.graph.metadata_props == {"kept": "yes"}
+    assert after.opset_imports == {"": 13, "local": 1}
+    assert list(after.functions) == list(model.functions)
+    assert [n.doc_string for n in after.graph if n.name == "call"] == ["doc of call"]
+    assert after.graph.initializers["stop"].is_graph_input()
+    assert after.graph.initializers["brain"].const_value is brain
+    assert [rewrite.removed for rewrite in result.rewrites] == [("f",)]
+
+
+def test_a_rule_that_computes_something_else_is_undone(tmp_path: Path) -> None:
+    # Through an integer and back is not the same as not at all.
+    text = """
+    <ir_version: 8, opset_import: ["" : 13]>
+    main (float[4] x) => (float[4] y)
+    {
+       [neg] n = Neg (x)
+       [first] d = Cast <to = 6> (n)
+       [second] f = Cast <to = 1> (d)
+       [abs] y = Abs (f)
+    }
+    """
+    result = refused(text, "merge-casts", tmp_path)
+    assert result.code == 1
+    assert "error: auto-optimizer: output 'y': max |diff|" in result.err
+
+
+def test_types_that_onnx_does_not_have_are_refused(tmp_path: Path) -> None:
+    text = """
+    <ir_version: 8, opset_import: ["" : 13]>
+    main (float[2,8] x) => (float[2,3] v, int64[2,3] i)
+    <int64[1] k = {3}>
+    {
+       [top] v, i = TopK <axis = 1> (x, k)
+    }
+    """
+    result = refused(text, "topk-fix", tmp_path)
+    assert result.code == 1
+    assert "error: auto-optimizer: types or shapes contradict each other" in result.err
+    assert "K input must be of type int64" in result.err
+
+
+def test_a_value_that_a_branch_reads_must_stay(tmp_path: Path) -> None:
+    text = """
+    <ir_version: 8, opset_import: ["" : 13]>
+    main (float[8,6] x, bool c) => (float[4,3] y, float[4,6] z)
+    <int64[1] s = {2}, int64[1] e = {6}, int64[1] a = {0}, int64[1] s2 = {1}, int64[1] e2 = {4},
+     int64[1] a2 = {1}, int64[1] one = {1}>
+    {
+       [first] f = Slice (x, s, e, a, one)
+       [second] y = Slice (f, s2, e2, a2, one)
+       [choose] z = If (c) <
+          then_branch = yes () => (float[4,6] p) { [abs] p = Abs (f) },
+          else_branch = no () => (float[4,6] q) { [keep] q = Identity (f) }
+       >
+    }
+    """
+    result = refused(text, "merge-consecutive-slice", tmp_path)
+    assert result.code == 1
+    assert "'f'" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_rule_that_cannot_see_all_says_so() -> None:
+    text = """
+    <ir_version: 8, opset_import: ["" : 13]>
+    main (float[4] x, bool c) => (float[4] y)
+    {
+       [neg] n = Neg (x)
+       [choose] y = If (c) <
+          then_branch = yes () => (float[4] p) { [abs] p = Abs (n) },
+          else_branch = no () => (float[4] q) { [keep] q = Identity (n) }
+       >
+    }
+    """
+    (skip,) = rewritten(from_text(text), "merge-casts").skips
+    assert skip.reason == (
+        "the rule merge-casts finds nothing to change; it does not look into branches and loops, "
+        "and where these read values around them it may not know the shapes"
+    )
