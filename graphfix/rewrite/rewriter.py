@@ -621,7 +621,8 @@ class Rewriter:
         producers = dict.fromkeys(old.producer() for old in replaced)
         kept = [log.sketch(n) for n in producers if n is not None and n.graph is not None]
         gone = [item for item in reversed(log.before) if id(item.node) not in added]
-        before = in_order([*kept, *gone]) if kept else gone
+        # Removed nodes are logged with readers first, but for values replaced together.
+        before = in_order([*kept, *gone]) if kept or len(replaced) > 1 else gone
         after = [log.sketch(node) for node in site.added if node.graph is not None]
         pairs = [
             (names[old], names[old] if id(old) in heirs else log.name(new))
