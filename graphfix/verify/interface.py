@@ -213,11 +213,13 @@ def stuck_dim(before: ir.Model, after: ir.Model, mapped: InterfaceMap, seed: int
     if not freed or any(item.why_not for item in items):
         return ""
     session = Session(after)
+    refusals: list[str] = []
 
     def runs(binding: Binding) -> bool:
         try:
             session.run(make_feed(items, binding, "normal", seed).feed)
-        except NotRunnable:
+        except NotRunnable as error:
+            refusals.append(str(error))
             return False
         return True
 
@@ -225,7 +227,8 @@ def stuck_dim(before: ir.Model, after: ir.Model, mapped: InterfaceMap, seed: int
     for name in sorted(freed):
         sizes = {binding.dims[name] for binding in chosen if name in binding.dims}
         if len(sizes) == 1:
-            return f"dim {name!r} was made dynamic, but the model runs only at {sizes.pop()}"
+            said = f"; at another: {refusals[0]}" if refusals else ""
+            return f"dim {name!r} was made dynamic, but the model runs only at {sizes.pop()}{said}"
     return ""
 
 
