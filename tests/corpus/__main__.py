@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from graphfix.files import write_file
 from graphfix.model import load
 from graphfix.plugins import load_registry
 from graphfix.target import load_profile
+from tests.corpus.adapters import export_adapters
 from tests.corpus.known import KNOWN
 from tests.corpus.sweep import Verdict, fit, one_pass, pipelines
 from tests.corpus.tables import page
@@ -24,12 +26,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.corpus", description=__doc__)
     parser.add_argument("folder", type=Path, help="where models and results are kept")
     parser.add_argument("--only", nargs="*", default=[""], help="beginnings of model names")
+    parser.add_argument("--paddle", metavar="PYTHON", help="interpreter that exports Paddle's, too")
     parser.add_argument("--export-only", action="store_true", help="stop after the export")
     parser.add_argument("--again", action="store_true", help="run also what has a result already")
     parser.add_argument("--write-docs", action="store_true", help="write docs/corpus.md")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     export_missing(given.folder, given.only)
+    export_adapters(given.folder, given.only, given.paddle)
+    if given.paddle:
+        words = [given.paddle, "-m", "tests.corpus.paddle", given.folder.resolve(), *given.only]
+        subprocess.run(words, check=True, cwd=Path(__file__).parents[2])
     if given.export_only:
         return 0
     wanted = [

@@ -71,13 +71,16 @@ OPTIONS = {
 }
 """Passes that want options, or are tried with several; the others run by their bare name."""
 
+ELSEWHERE = ("auto-optimizer",)
+"""Passes that need an interpreter of their own, and have tests of their own."""
+
 DEAR = ("sim",)
 """Passes that start a program, and run once only."""
 
 
 def pipelines(registry: Registry, model: ir.Model) -> Iterator[str]:
     """The text of every built-in pass, once for each way to run it on this model."""
-    for name in sorted(registry.names()):
+    for name in sorted(set(registry.names()) - set(ELSEWHERE)):
         if name == "out-nodes":
             yield f"out-nodes{{keep=['{model.graph.outputs[0].name}']}}"
         elif name == "dynamic-shape":
