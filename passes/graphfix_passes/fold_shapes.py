@@ -153,7 +153,7 @@ def _constant_shape(node: ir.Node, facts: Facts) -> list[int] | None:
         return None
     if node.op_type == "Expand":
         return None if dims is None else _expanded(known, dims)
-    return _reshaped(node, known, dims or ())
+    return _reshaped(node, known, dims or (), facts.dims(node.outputs[0]) or ())
 
 
 def _expanded(known: Known, dims: tuple[Number, ...]) -> list[int] | None:
@@ -167,12 +167,17 @@ def _expanded(known: Known, dims: tuple[Number, ...]) -> list[int] | None:
     return fixed if len(fixed) == len(wanted) else None
 
 
-def _reshaped(node: ir.Node, known: Known, dims: tuple[Number, ...]) -> list[int] | None:
+def _reshaped(
+    node: ir.Node, known: Known, dims: tuple[Number, ...], made: tuple[Number, ...]
+) -> list[int] | None:
+    """``dims`` are those of the input, ``made`` those of the output."""
     zero = node.attributes.get("allowzero")
     if zero is not None and (zero.is_ref() or (zero.as_int() and 0 in known.sizes)):
         return None
     wanted: list[int] = []
     for axis, size in enumerate(known.sizes):
+        if size == -1 and axis < len(made) and isinstance(made[axis], int):
+            size = made[axis]  # which leaves -1 to another one
         own = dims[axis] if axis < len(dims) else None
         wanted.append(
             size if isinstance(size, int) else 0 if size is not None and size == own else -1

@@ -396,6 +396,7 @@ OPERATORS: Mapping[str, Callable[[_Call], Known | tuple[Known, ...]]] = {
     "Not": _unary(operator.not_),
     "Or": _logic(lambda a, b: a or b),
     "Range": _range,
+    "Reciprocal": _unary(lambda x: _true_division(1, x)),
     "ReduceMax": _reduction(_largest),
     "ReduceMin": _reduction(_smallest),
     "ReduceProd": _reduction(operator.mul),

@@ -93,6 +93,10 @@ CHAINS = {
         Floor(a) c = Ceil(a) d = Cast<to=7>(a) e = Div(b, f) g = Round(f) h = Cast<to=7>(g) y
         = Concat<axis=0>(b, c, e, g)
     """,
+    "reciprocals": """
+        k = Constant<value_floats=[3.0, 0.1]>() r = Reciprocal(k) s = Shape(x) f = Cast<to=1>(s)
+        i = Constant<value_ints=[2]>() g = Gather(f, i) a = Mul(g, r) y = Floor(a)
+    """,
     "third": """
         s = Shape(x) f = Cast<to=1>(s) k = Constant<value_float=0.33333334>() a = Mul(f, k) y
         = Floor(a)
