@@ -192,7 +192,7 @@ def test_every_built_in_pass_has_one_topic() -> None:
 def test_every_built_in_group_can_be_parsed() -> None:
     for name, group in graphfix_passes.PLUGIN.groups.items():
         names = [item.name for item in parse(name, REGISTRY).passes]
-        assert ",".join(names) == group.passes
+        assert ",".join(names) == re.sub(r"\{.*?\}", "", group.passes)
 
 
 def test_table_in_the_readme(update_golden: bool) -> None:

@@ -54,6 +54,7 @@ PLUGIN = Plugin(
         "prelu-slope": "graphfix_passes.prelu_slope:PreluSlope",
         "prune": "graphfix_passes.prune:Prune",
         "reduce-axes": "graphfix_passes.reduce_axes:ReduceAxes",
+        "reshape-merge": "graphfix_passes.reshape_merge:ReshapeMerge",
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
         "resize-nearest": "graphfix_passes.resize_nearest:ResizeNearest",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",

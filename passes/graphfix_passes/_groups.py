@@ -12,8 +12,9 @@ GROUPS: Final[Mapping[str, Group]] = {
     ),
     "simplify": Group(
         "Fold what is constant, dynamic shapes too, and fuse: what onnxsim is used for.",
-        "if-fold,constants,fold-shapes,fold-constants,no-op,bn-fold,bias-fold,pad-fold,"
-        "cast-merge,transpose-merge,concat-merge,slice-merge,cse,prune",
+        "if-fold,constants,fold-shapes,fold-constants,fold-shapes,fold-constants,no-op,bn-fold,"
+        "bias-fold,pad-fold,matmul-to-gemm{always=false},cast-merge,transpose-merge,reshape-merge,"
+        "concat-merge,slice-merge,cse,prune",
     ),
     # What the audit proposes for findings of any model and target: attributes that ATC reads in
     # another way, shapes that it takes for dynamic, limits of its kernels, then names, which come
@@ -46,6 +47,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "no-op",
         "opset",
         "prune",
+        "reshape-merge",
         "sim",
         "slice-merge",
         "transpose-merge",

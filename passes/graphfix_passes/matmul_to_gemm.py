@@ -11,6 +11,7 @@ from graphfix_passes._known import dims, rank
 
 _FLOATS = (ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
 _WITHOUT_BIAS_SINCE = 11
+_VIEWS = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
 _OLDEST = 7
 """The first Gemm that broadcasts a bias as Add does."""
 
@@ -42,6 +43,9 @@ class MatmulToGemm(RewritePass):
     must_match = False
     reads_shapes = True
 
+    always: bool = True
+    """Rewrite, too, where the graph gets no smaller: without a bias, or with Reshapes that stay."""
+
     def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | Skip | None:
         """Multiply and add in one node."""
         found = _biased(node, rw)
@@ -57,6 +61,8 @@ class MatmulToGemm(RewritePass):
         if rows is None or rank(matrix) is None:
             return rw.skip("a rank is not known")
         if rows < 2 or rank(matrix) != 2:
+            return None
+        if not self.always and (bias is None or not (rows == 2 or _between_views(node, data, rw))):
             return None
         if data.dtype not in _FLOATS:
             return rw.skip("its type is none of float16, float and double")
@@ -94,6 +100,13 @@ def _ends_in_bias(product: ir.Node, rw: Rewriter) -> bool:
     """Whether the one reader of a MatMul adds a bias, and is the end."""
     reader = rw.only_reader(product.outputs[0], "Add")
     return reader is not None and _biased(reader, rw) is not None
+
+
+def _between_views(end: ir.Node, data: ir.Value, rw: Rewriter) -> bool:
+    """Whether the Reshapes before and behind would merge with what is there."""
+    if rw.producer(data, *_VIEWS) is None or rw.only_reader(data) is None:
+        return False
+    return rw.only_reader(end.outputs[0], *_VIEWS) is not None
 
 
 def _both(
