@@ -54,6 +54,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "Attributes and indices": (
         "clip-bounds",
+        "cumsum",
         "explicit-attrs",
         "gather-negative",
         "gather-to-split",
@@ -65,6 +66,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "slice-negative-step",
         "slices-to-split",
         "topk",
+        "trilu",
     ),
     "Convolution, pooling, normalisation": (
         "bias-fold",

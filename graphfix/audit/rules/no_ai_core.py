@@ -18,6 +18,7 @@ _PASS: Final = {
     "Einsum": "einsum",
     "GridSample": "gridsample{mode=decompose}",
     "ScatterElements": "scatter",
+    "Trilu": "trilu",
 }
 _CONSTANT: Final = {"ScatterElements": 1}
 """Which input has to be a constant for the pass, in one node at least."""

@@ -15,8 +15,8 @@ class TriluDiagonal(NodeRule):
     """A Trilu is told its diagonal by an input, for CANN 5.1 or 6.0.
 
     ATC's plugin of these releases takes one input and fails with two, even when the second says 0.
-    Multiply by a constant mask instead; below opset 14, to which ``opset`` converts, there is no
-    Trilu.
+    ``trilu`` masks with a constant where diagonal and sizes are known; below opset 14, to which
+    ``opset`` converts, there is no Trilu.
     """
 
     id = "GF349"
@@ -32,9 +32,12 @@ class TriluDiagonal(NodeRule):
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """The second input is there."""
-        if view.input(node, 1) is not None:
+        diagonal = view.input(node, 1)
+        if diagonal is not None:
+            sizes = (view.shape(view.input(node, 0)) or (None,))[-2:]
+            known = None not in sizes and view.constant(diagonal) is not None
             yield self.finding(
                 "has k as second input, which ATC refuses",
                 view.label(node),
-                remedy="opset{to=13}",
+                remedy="trilu" if known else "opset{to=13}",
             )
