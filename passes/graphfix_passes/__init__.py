@@ -54,6 +54,7 @@ PLUGIN = Plugin(
         "pool-split": "graphfix_passes.pool_split:PoolSplit",
         "prelu-slope": "graphfix_passes.prelu_slope:PreluSlope",
         "prune": "graphfix_passes.prune:Prune",
+        "qkv-split": "graphfix_passes.qkv_split:QkvSplit",
         "reduce-axes": "graphfix_passes.reduce_axes:ReduceAxes",
         "reshape-merge": "graphfix_passes.reshape_merge:ReshapeMerge",
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",

@@ -95,6 +95,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "mask-value",
         "matmul-to-gemm",
         "perm-split",
+        "qkv-split",
         "softmax-axis",
     ),
     "Recurrent and control flow": (
