@@ -56,6 +56,7 @@ PLUGIN = Plugin(
         "prune": "graphfix_passes.prune:Prune",
         "qkv-split": "graphfix_passes.qkv_split:QkvSplit",
         "reduce-axes": "graphfix_passes.reduce_axes:ReduceAxes",
+        "reflect-pad": "graphfix_passes.reflect_pad:ReflectPad",
         "reshape-merge": "graphfix_passes.reshape_merge:ReshapeMerge",
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
         "resize-nearest": "graphfix_passes.resize_nearest:ResizeNearest",

@@ -78,6 +78,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "layernorm",
         "pad-fold",
         "pool-split",
+        "reflect-pad",
     ),
     "Activations and resizing": (
         "gelu",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx_ir as ir
 
 from graphfix.rewrite import Rewriter, Skip
@@ -41,3 +42,17 @@ def restated(
     if set(steps) != {1}:
         inputs.append(rw.const(steps))
     return rw.restate(node, inputs)
+
+
+def sliced(rw: Rewriter, value: ir.Value, axis: int, start: int, end: int) -> ir.Value:
+    """The elements of ``value`` from ``start`` to before ``end`` along one axis."""
+    if rw.opset < _INPUTS_SINCE:
+        return rw.op("Slice", value, starts=[start], ends=[end], axes=[axis])
+    return rw.op("Slice", value, *(rw.const([number]) for number in (start, end, axis)))
+
+
+def taken(rw: Rewriter, value: ir.Value, axis: int, indices: Sequence[int]) -> ir.Value:
+    """These elements along one axis, at least one: a Slice where they lie side by side."""
+    if (np.diff(indices) == 1).all():
+        return sliced(rw, value, axis, int(indices[0]), int(indices[-1]) + 1)
+    return rw.op("Gather", value, rw.const(np.asarray(indices, np.int64)), axis=axis)

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from graphfix.contract import Close, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix.rewrite.rewriter import AttrValue
-from graphfix_passes._known import rank
+from graphfix_passes._pads import amounts
 
 _POOLS = ("AveragePool", "LpPool", "MaxPool")
 _VALUE_IS_INPUT_SINCE = 11
@@ -101,29 +101,21 @@ def _padding(pad: ir.Node, rw: Rewriter) -> _Padding | Skip:
     mode = rw.attr_str(pad, "mode", "constant")
     if mode != "constant":
         return rw.skip(f"the Pad has mode={mode}")
-    pads, count = rw.param_ints(pad, "pads", 1), rank(pad.inputs[0])
-    axes = rw.ints(rw.input(pad, 3))
-    if pads is None or (rw.has_input(pad, 3) and axes is None):
-        return rw.skip("how much the Pad adds is computed")
+    added = amounts(pad, rw)
+    if isinstance(added, Skip):
+        return added
     value = rw.input(pad, 2)
     number = rw.scalar(value) if value is not None else 0.0
     if rw.opset < _VALUE_IS_INPUT_SINCE:
         number = rw.attr_float(pad, "value", 0.0)
     if number is None:
         return rw.skip("what the Pad adds is computed")
-    if axes is None:
-        axes = tuple(range(len(pads) // 2))
-    elif count is None:
-        return rw.skip("the rank of what is padded is not known")
-    count = len(axes) if count is None else count
-    begins, ends = [0] * count, [0] * count
-    for axis, begin, end in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
-        begins[axis], ends[axis] = begin, end
+    begins, ends = added
     if min(*begins, *ends) < 0:
         return rw.skip("the Pad cuts something off")
     if any(begins[:2]) or any(ends[:2]):
         return rw.skip("the Pad adds batches or channels")
-    return _Padding(tuple(begins[2:]), tuple(ends[2:]), float(number))
+    return _Padding(begins[2:], ends[2:], float(number))
 
 
 def _obstacle(node: ir.Node, pad: ir.Node, padding: _Padding, most: int, rw: Rewriter) -> str:
