@@ -76,6 +76,7 @@ PLUGIN = Plugin(
         "topk": "graphfix_passes.topk:Topk",
         "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",
         "trilu": "graphfix_passes.trilu:Trilu",
+        "where": "graphfix_passes.where:Where",
     },
     groups=GROUPS,
     topics=TOPICS,

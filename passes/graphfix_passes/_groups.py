@@ -67,6 +67,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "slices-to-split",
         "topk",
         "trilu",
+        "where",
     ),
     "Convolution, pooling, normalisation": (
         "bias-fold",

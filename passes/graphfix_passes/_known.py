@@ -1,5 +1,6 @@
 """What is known of a value: its dims, and whether two values must have the same."""
 
+import numpy as np
 import onnx_ir as ir
 
 from graphfix.rewrite import Rewriter
@@ -34,3 +35,10 @@ def fixed(value: ir.Value | None, rw: Rewriter) -> float | int | bool | None:
         item: float | int | bool = known.constant.item()
         return item
     return number
+
+
+def known_array(value: ir.Value | None, rw: Rewriter) -> np.ndarray | None:
+    """A constant, or a small tensor that is the same in every run."""
+    array = rw.constant(value)
+    known = rw.facts.value(value) if array is None else None
+    return array if known is None else known.constant

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from graphfix.rewrite import Rewriter, Skip
 from graphfix.rewrite.symbolic.size import Poly
-from graphfix_passes._known import dims, fixed
+from graphfix_passes._known import dims, fixed, known_array
 from graphfix_passes._slices import cuts
 
 _LONGEST_CHAIN: Final = 32
@@ -43,13 +43,6 @@ def line_of(value: ir.Value | None, rw: Rewriter, depth: int = _LONGEST_CHAIN) -
     if source is None or source.axis is None:
         return source  # these operators leave the numbers alone
     return _RULES[node.op_type](node, source, rw)
-
-
-def known_array(value: ir.Value | None, rw: Rewriter) -> np.ndarray | None:
-    """A constant, or a small tensor that is the same in every run."""
-    array = rw.constant(value)
-    known = rw.facts.value(value) if array is None else None
-    return array if known is None else known.constant
 
 
 def of_array(array: np.ndarray) -> Line | None:

@@ -14,14 +14,19 @@ from graphfix.target import Evidence
 _TAKEN: Final = (
     ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.UINT8, ir.DataType.INT8, ir.DataType.INT32,
 )  # fmt: skip
-_REMEDY: Final = {ir.DataType.INT64: "int64-to-int32", ir.DataType.DOUBLE: "double-to-float"}
+_REMEDY: Final = {
+    ir.DataType.BOOL: "where",
+    ir.DataType.DOUBLE: "double-to-float",
+    ir.DataType.INT64: "int64-to-int32",
+}
 
 
 class WhereTypes(Rule):
     """A Where chooses between int64, bool or other elements that the AI Core does not take.
 
     ATC maps it to SelectV2, whose documented types are float16, float32, uint8, int8 and int32;
-    others run on the AI CPU. Cast both branches to int32, and the result back.
+    others run on the AI CPU. Cast both branches to int32, and the result back; And, Or and Not
+    choose between bools, which ``where`` writes.
     """
 
     id = "GF339"
