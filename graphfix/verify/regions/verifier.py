@@ -141,11 +141,15 @@ class RegionVerifier(Verifier):
             self._late[run.deferred.index] = answer
             if answer.status is Status.FAILED:
                 return False
-        if stretch.outputs is None:
+        outputs = stretch.outputs
+        if outputs is None:  # it was not run, or could not be with the values that sites read
+            after = evaluate(now, state.feeds)
+            outputs = None if after.failure else {n: after.column(n) for n in after.names}
+        if outputs is None:
             contracts = tuple(item.result.contract for item in waiting)
             state = replace(state, pending=contracts, pending_source=waiting[0].before)
         else:
-            state = replace(state, values=stretch.outputs, arithmetic=arithmetic(now))
+            state = replace(state, values=outputs, arithmetic=arithmetic(now))
         self._state = state
         return True
 

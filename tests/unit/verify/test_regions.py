@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from graphfix.contract import Close, Contract, Exact
+from graphfix.contract import Close, Contract, Exact, Interface
 from graphfix.errors import UsageError
 from graphfix.instrumentations import VerifyNumerics
 from graphfix.manager import Outcome, PassManager
@@ -514,6 +514,26 @@ def test_a_name_that_became_free_and_was_given_away_again_is_not_mixed_up() -> N
     )
     assert found.outcome.ok, found.outcome
     assert [found.steps[k].status for k in range(3)] == [Status.PASSED] * 3
+
+
+def test_an_interface_is_judged_after_rewrites_that_only_the_original_can_feed() -> None:
+    """The first rewrite reads a value that the second one removes."""
+
+    def skip_neg(node: ir.Node, rw: Rewriter, invert: bool) -> ir.Value:
+        neg = node.inputs[0].producer() if node.inputs[0] is not None else None
+        assert neg is not None
+        value = rw.op(node.op_type, neg.inputs[0])
+        return rw.op("Reciprocal", value) if invert else value
+
+    found = run(
+        model("a = Neg (x) b = Abs (a) c = Exp (a) y = Add (b, c)"),
+        Rewrites(op="Abs", build=partial(skip_neg, invert=False)),
+        Rewrites(op="Exp", build=partial(skip_neg, invert=True)),
+        Rewrites(op="Add", build=partial(swap, to="Add"), promise=Interface()),
+    )
+    assert found.outcome.ok, found.outcome
+    assert [found.steps[k].status for k in range(3)] == [Status.PASSED] * 3
+    assert [found.steps[k].mode for k in range(2)] == [Mode.REGION] * 2
 
 
 def test_an_undone_pass_is_forgotten() -> None:
