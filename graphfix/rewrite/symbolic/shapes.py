@@ -31,6 +31,7 @@ VALUE_PORTS: Mapping[str, tuple[int, ...]] = {
     "ConstantOfShape": (0,),
     "Expand": (1,),
     "Pad": (1,),
+    "Range": (0, 1, 2),
     "Reshape": (1,),
     "Resize": (2, 3),
     "Slice": (1, 2, 3, 4),
@@ -406,6 +407,14 @@ def _constant_of_shape(call: Shaped) -> Found:
     return call.sizes(0)
 
 
+def _range(call: Shaped) -> Found:
+    (start,), (limit,), (step,) = (call.sizes(port) for port in range(3))
+    count = limit - start
+    if step != 1:
+        raise Undecided("only a step of 1 is followed")
+    return (count if compare(count, 0) > 0 else 0,)
+
+
 BROADCASTING = (
     "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max",
     "Mean", "Min", "Mod", "Mul", "Or", "Pow", "Sub", "Sum", "Where",
@@ -442,6 +451,7 @@ OPERATORS: Mapping[str, Callable[[Shaped], Found]] = {
     "MatMul": _matmul,
     "MaxPool": _pool,
     "Pad": _pad,
+    "Range": _range,
     "Reshape": _reshape,
     "Resize": _resize,
     "Slice": _slice,

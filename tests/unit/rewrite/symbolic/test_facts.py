@@ -202,6 +202,11 @@ NETWORKS = {
         l = ArgMin<axis=-1>(x) m = Constant<value_ints=[3]>() n = ReduceSum(x, m)
         y = ReduceSum<keepdims=0>(x)
     """,
+    "counted": """
+        s = Shape(x) i = Constant<value_int=3>() n = Gather(s, i) z = Constant<value_int=0>() o =
+        Constant<value_int=1>() a = Range(z, n, o) m = Constant<value_int=-2>() b = Range(m, n, o)
+        t = Constant<value_int=4>() c = Range(n, n, o) d = Range(z, n, t) y = Range(t, z, o)
+    """,
     "recurrent": """
         z = Constant<value_ints=[0]>() a = ReduceMean<axes=[1], keepdims=0>(x)
         p = Constant<value_floats=[0.1]>() s = Constant<value_ints=[1,8,5]>() q = Expand(p, s)
