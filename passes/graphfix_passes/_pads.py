@@ -3,7 +3,7 @@
 import onnx_ir as ir
 
 from graphfix.rewrite import Rewriter, Skip
-from graphfix_passes._known import rank
+from graphfix_passes._known import known_array, rank
 
 Amounts = tuple[tuple[int, ...], tuple[int, ...]]
 """How much is added in front of each axis, and behind it; less than nothing is cut off."""
@@ -11,8 +11,9 @@ Amounts = tuple[tuple[int, ...], tuple[int, ...]]
 
 def amounts(pad: ir.Node, rw: Rewriter) -> Amounts | Skip:
     """What a Pad adds to all axes; those that it does not name get nothing."""
-    pads, count = rw.param_ints(pad, "pads", 1), rank(pad.inputs[0])
-    axes = rw.ints(rw.input(pad, 3))
+    count = rank(pad.inputs[0])
+    pads = rw.attr_ints(pad, "pads") or _integers(rw.input(pad, 1), rw)
+    axes = _integers(rw.input(pad, 3), rw)
     if pads is None or (rw.has_input(pad, 3) and axes is None):
         return rw.skip("how much the Pad adds is computed")
     if axes is None:
@@ -24,3 +25,9 @@ def amounts(pad: ir.Node, rw: Rewriter) -> Amounts | Skip:
     for axis, begin, end in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         begins[axis], ends[axis] = begin, end
     return tuple(begins), tuple(ends)
+
+
+def _integers(value: ir.Value | None, rw: Rewriter) -> tuple[int, ...] | None:
+    """Exporters compute pads from constants, which is as good as a constant."""
+    array = known_array(value, rw)
+    return None if array is None else tuple(int(item) for item in array.reshape(-1))
