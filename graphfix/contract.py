@@ -39,7 +39,12 @@ class Close(Contract):
 
     @property
     def label(self) -> str:
-        """Name with the tolerances that differ from the dtype's own."""
+        """Name with the tolerances that differ from the dtype's own.
+
+        ``equal`` differs from ``exact`` in that 0 and -0 are the same.
+        """
+        if self.rtol == self.atol == 0:
+            return "equal"
         parts = [
             f"{k}={v:g}" for k, v in (("rtol", self.rtol), ("atol", self.atol)) if v is not None
         ]

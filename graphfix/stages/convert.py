@@ -122,8 +122,9 @@ def convert(
             findings,
             notes=(*spelling, *notes),
         )
-        if any(finding.severity.fails for finding in findings) and not request.force:
-            reason = "findings say that it would fail, or be another model; --force goes on"
+        failing = dict.fromkeys(each.rule for each in findings if each.severity.fails)
+        if failing and not request.force:
+            reason = f"{', '.join(failing)}: it would fail, or be another model; --force goes on"
             return replace(conversion, status=Status.REFUSED, reason=reason)
         if request.script_only:
             files = _keep(scratch, request.output)
