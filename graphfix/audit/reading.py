@@ -54,6 +54,12 @@ def constant_ints(value: ir.Value | None, view: View) -> tuple[int, ...] | None:
     return tuple(int(number) for number in found.flat)
 
 
+def steps(node: ir.Node, view: View) -> int | None:
+    """How many steps a recurrent layer runs; ``None`` when that is open."""
+    shape, axis = view.shape(view.input(node, 0)), integer(node, "layout", 0)
+    return shape[axis] if shape is not None and axis in range(len(shape)) else None
+
+
 def computed(value: ir.Value | None) -> bool:
     """Whether a value is there, and is not the same in every run.
 

@@ -64,6 +64,8 @@ class Names:
 
     def __init__(self, model: ir.Model) -> None:
         self._used: set[str] = set()
+        self._next: dict[str, int] = {}
+        """The first counter of a stem that may be free, as names are never given back."""
         self._collect(model.graph)
         for function in model.functions.values():
             self._collect(function)
@@ -82,11 +84,12 @@ class Names:
 
     def fresh(self, stem: str) -> str:
         """``stem_0``, or the first counter that is free."""
-        counter = 0
+        counter = self._next.get(stem, 0)
         while f"{stem}_{counter}" in self._used:
             counter += 1
         name = f"{stem}_{counter}"
         self._used.add(name)
+        self._next[stem] = counter + 1
         return name
 
 

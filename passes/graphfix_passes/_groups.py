@@ -101,11 +101,13 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "softmax-axis",
     ),
     "Recurrent and control flow": (
+        "gru-reset",
         "if-fold",
         "loop-unroll",
         "rnn-reverse",
         "rnn-split",
         "rnn-states",
+        "rnn-unroll",
     ),
     "Detection and custom operators": ("deform-conv", "gridsample", "nms-tail"),
 }

@@ -1,6 +1,6 @@
 """RNN, GRU and LSTM as ONNX defines them: what their inputs and attributes say."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,9 @@ X, W, R, B, LENGTHS, INITIAL_H, INITIAL_C, P = range(8)
 """The inputs; GRU and RNN end at INITIAL_H."""
 OPERATORS: Final = ("GRU", "LSTM", "RNN")
 FORWARD, REVERSE, BIDIRECTIONAL = "forward", "reverse", "bidirectional"
+
+GATES: Final = {"RNN": 1, "GRU": 3, "LSTM": 4}
+"""How many times the hidden size W and R have rows."""
 
 _USUAL: Final = {
     "RNN": ("Tanh",),
@@ -75,6 +78,18 @@ def activations(node: ir.Node, rw: Rewriter) -> tuple[tuple[Activation, ...], ..
     return tuple(tuple(found[k : k + each]) for k in range(0, len(found), each))
 
 
+def is_usual(node: ir.Node, rw: Rewriter) -> bool:
+    """Whether the cell is as most are: no other activations, clip, coupled gates, or peepholes."""
+    names = [name.lower() for name in rw.attr_strs(node, "activations")]
+    usual = [name.lower() for name in _USUAL[node.op_type]]
+    if names not in ([], usual, usual * 2) or "clip" in node.attributes:
+        return False
+    if rw.attr_int(node, "input_forget", 0):
+        return False
+    peepholes = rw.constant(rw.input(node, P))
+    return not rw.has_input(node, P) or (peepholes is not None and not peepholes.any())
+
+
 def is_full(lengths: ir.Value | None, node: ir.Node, rw: Rewriter) -> bool:
     """Whether each row is known to be as long as the data are."""
     array, known = rw.constant(lengths), rw.dims(node.inputs[X])
@@ -83,23 +98,23 @@ def is_full(lengths: ir.Value | None, node: ir.Node, rw: Rewriter) -> bool:
     return bool((array == known[rw.attr_int(node, "layout", 0)]).all())
 
 
-def shares(value: ir.Value | None, axis: int, rw: Rewriter) -> Iterator[ir.Value | None]:
-    """What each of two directions gets of a value that has them along ``axis``."""
+def share(value: ir.Value | None, axis: int, direction: int, rw: Rewriter) -> ir.Value | None:
+    """What one direction gets of a value that has the directions along ``axis``."""
+    if value is None:
+        return None
     array = rw.constant(value)
-    for k in range(2):
-        if value is None:
-            yield None
-        elif array is not None:
-            yield rw.const(array.take([k], axis))
-        else:
-            yield sliced(rw, value, k, k + 1, axis)
+    if array is not None:
+        return rw.const(array.take([direction], axis))
+    return sliced(rw, value, [direction], [direction + 1], [axis])
 
 
-def sliced(rw: Rewriter, value: ir.Value, start: int, end: int, axis: int) -> ir.Value:
-    """The elements from ``start`` to ``end`` along one axis."""
+def sliced(
+    rw: Rewriter, value: ir.Value, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int]
+) -> ir.Value:
+    """The elements between these limits."""
     if rw.opset < 10:  # the opset in which the limits became inputs
-        return rw.op("Slice", value, starts=[start], ends=[end], axes=[axis])
-    return rw.op("Slice", value, rw.const([start]), rw.const([end]), rw.const([axis]))
+        return rw.op("Slice", value, starts=starts, ends=ends, axes=axes)
+    return rw.op("Slice", value, *(rw.const(limits) for limits in (starts, ends, axes)))
 
 
 def outputs_read(node: ir.Node) -> list[bool]:

@@ -77,8 +77,7 @@ def _inputs(
             pairs.append((value, value))
         else:
             axis = layout if port in (_rnn.INITIAL_H, _rnn.INITIAL_C) else 0
-            first, second = _rnn.shares(value, axis, rw)
-            pairs.append((first, second))
+            pairs.append((_rnn.share(value, axis, 0, rw), _rnn.share(value, axis, 1, rw)))
     return pairs
 
 

@@ -69,6 +69,9 @@ def numbers(model: ir.Model) -> Sequence[np.ndarray]:
         (BOTH, "rnn-split,opset{to=13}"),
         (TURNED, "rnn-reverse,opset{to=13}"),
         (REVERSE, "rnn-reverse{mode=slice},opset{to=13}"),
+        (TURNED, "gru-reset"),
+        (BOTH, "rnn-unroll{select='op=LSTM'}"),
+        (REVERSE, "rnn-unroll"),
     ],
 )
 def test_the_batch_in_front(text: str, passes: str) -> None:

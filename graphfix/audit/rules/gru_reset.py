@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import integer
+from graphfix.audit.reading import integer, steps
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -15,8 +15,8 @@ class GruReset(NodeRule):
 
     ATC does not read the attribute; its DynamicGRUV2 applies the reset gate after the matrix
     product (reset_after, on by default). PyTorch's GRU is of that kind and exports 1; Keras has
-    both (``reset_after=False`` is the other). Train the other kind anew, or unroll the cell into
-    MatMul, Sigmoid and Tanh.
+    both (``reset_after=False`` is the other). ``gru-reset`` unrolls the cell into MatMul, Sigmoid
+    and Tanh where the number of steps is fixed.
     """
 
     id = "GF255"
@@ -29,8 +29,10 @@ class GruReset(NodeRule):
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """The attribute is 0 or not there."""
         if not integer(node, "linear_before_reset", 0):
+            fixed = steps(node, view)
             yield self.finding(
                 "has linear_before_reset=0, and ATC computes it as 1",
                 view.label(node),
-                advice="train with linear_before_reset=1 (PyTorch's GRU), or unroll the cell",
+                remedy="gru-reset" if fixed else None,
+                advice="" if fixed else "fix the number of its steps, and unroll it by gru-reset",
             )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import constant_ints
+from graphfix.audit.reading import constant_ints, steps
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -14,7 +14,8 @@ from graphfix.target import Evidence
 class LstmPeephole(NodeRule):
     """ATC leaves the peephole weights P of an LSTM out, and its lengths are another operator's.
 
-    P that is zero changes nothing (old exporters of Keras write it). ``sequence_lens`` is handed to
+    P that is zero changes nothing (old exporters of Keras write it); with another P ``rnn-unroll``
+    unrolls the cell where the number of steps is fixed. ``sequence_lens`` is handed to
     DynamicRNN as seq_length; whether that stops each sequence where ONNX does was not seen in any
     source, so compare with sequences shorter than the longest, or convert for one length.
     """
@@ -32,10 +33,12 @@ class LstmPeephole(NodeRule):
         weights = view.input(node, 7)
         known = view.constant(weights)
         if weights is not None and (known is None or known.any()):
+            fixed = steps(node, view)
             yield self.finding(
                 f"has peephole weights ({weights.name}), which ATC leaves out",
                 view.label(node),
-                advice="train without peepholes, or unroll the cell",
+                remedy="rnn-unroll" if fixed else None,
+                advice="" if fixed else "fix the number of its steps, and unroll it by rnn-unroll",
             )
         lengths = view.input(node, 4)
         shape = view.shape(view.input(node, 0)) or (None,)

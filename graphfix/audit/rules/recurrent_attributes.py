@@ -5,7 +5,7 @@ from typing import Final
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import integer, real, text, texts
+from graphfix.audit.reading import integer, real, steps, text, texts
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
@@ -17,8 +17,8 @@ class RecurrentAttributes(NodeRule):
     """Of an LSTM ATC reads the direction only, of a GRU the direction and hidden_size.
 
     Other activations than the usual ones, ``clip``, ``input_forget`` and ``layout`` are left out
-    without a message. ``opset{to=13}`` puts Transposes around a node with layout=1. The others have
-    to change in the model, or the cell has to be unrolled into MatMul, Sigmoid and Tanh.
+    without a message. ``opset{to=13}`` puts Transposes around a node with layout=1. For the others
+    ``rnn-unroll`` unrolls the cell into MatMul and activations where the number of steps is fixed.
     """
 
     id = "GF250"
@@ -41,10 +41,12 @@ class RecurrentAttributes(NodeRule):
         if integer(node, "input_forget", 0):
             lost.append("input_forget=1")
         if lost:
+            fixed = steps(node, view)
             yield self.finding(
                 f"has {' and '.join(lost)}, which ATC does not read",
                 view.label(node),
-                advice="train without, or unroll the cell into MatMul, Sigmoid and Tanh",
+                remedy="rnn-unroll" if fixed else None,
+                advice="" if fixed else "fix the number of its steps, and unroll it by rnn-unroll",
             )
         if integer(node, "layout", 0):
             yield self.finding(
