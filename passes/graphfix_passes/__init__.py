@@ -26,6 +26,7 @@ PLUGIN = Plugin(
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
         "fold-constants": "graphfix_passes.fold_constants:FoldConstants",
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
+        "gather-elements": "graphfix_passes.gather_elements:GatherElements",
         "gather-negative": "graphfix_passes.gather_negative:GatherNegative",
         "gather-to-split": "graphfix_passes.gather_to_split:GatherToSplit",
         "gelu": "graphfix_passes.gelu:Gelu",

@@ -56,6 +56,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "clip-bounds",
         "cumsum",
         "explicit-attrs",
+        "gather-elements",
         "gather-negative",
         "gather-to-split",
         "isinf",

@@ -16,6 +16,7 @@ _FUSED: Final = frozenset(
 
 _PASS: Final = {
     "Einsum": "einsum",
+    "GatherElements": "gather-elements",
     "GridSample": "gridsample{mode=decompose}",
     "ScatterElements": "scatter",
     "Trilu": "trilu",
