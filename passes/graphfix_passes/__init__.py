@@ -6,6 +6,7 @@ from graphfix_passes._groups import GROUPS, TOPICS
 PLUGIN = Plugin(
     passes={
         "attention-2d": "graphfix_passes.attention_2d:Attention2d",
+        "attention-scores": "graphfix_passes.attention_scores:AttentionScores",
         "auto-optimizer": "graphfix_passes.auto_optimizer:AutoOptimizer",
         "bias-fold": "graphfix_passes.bias_fold:BiasFold",
         "bn-fold": "graphfix_passes.bn_fold:BnFold",

@@ -93,6 +93,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "Attention and matrix products": (
         "attention-2d",
+        "attention-scores",
         "einsum",
         "gemm-to-matmul",
         "mask-value",
