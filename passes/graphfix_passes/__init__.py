@@ -5,6 +5,7 @@ from graphfix_passes._groups import GROUPS, TOPICS
 
 PLUGIN = Plugin(
     passes={
+        "argmax": "graphfix_passes.argmax:Argmax",
         "attention-2d": "graphfix_passes.attention_2d:Attention2d",
         "attention-scores": "graphfix_passes.attention_scores:AttentionScores",
         "auto-optimizer": "graphfix_passes.auto_optimizer:AutoOptimizer",

@@ -53,6 +53,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "transpose-merge",
     ),
     "Attributes and indices": (
+        "argmax",
         "clip-bounds",
         "cumsum",
         "explicit-attrs",

@@ -16,7 +16,7 @@ class ArgKeepdims(NodeRule):
     """An ArgMax or ArgMin keeps an axis other than 1, for CANN 5.1 or 6.0.
 
     ATC's plugin of these releases removes the axis and puts a new one in at 1, whatever the axis
-    was: the dims come in another order. Write ``keepdims`` 0 and an Unsqueeze.
+    was: the dims come in another order. ``argmax`` writes ``keepdims`` 0 and an Unsqueeze.
     """
 
     id = "GF337"
@@ -45,5 +45,5 @@ class ArgKeepdims(NodeRule):
             yield self.finding(
                 f"keeps axis {axis}; ATC puts it in at 1",
                 view.label(node),
-                advice="write keepdims = 0 and an Unsqueeze behind it",
+                remedy="argmax",
             )

@@ -14,7 +14,7 @@ class ArgSelectLast(NodeRule):
     """An ArgMax or ArgMin wants the last of several equal elements.
 
     ATC's plugin refuses ``select_last_index`` 1. With the axis reversed in front of it, the first
-    is the last: subtract the result from the size of the axis less one.
+    is the last; ``argmax`` reverses it and counts back.
     """
 
     id = "GF336"
@@ -30,5 +30,5 @@ class ArgSelectLast(NodeRule):
             yield self.finding(
                 "has select_last_index 1, which ATC refuses",
                 view.label(node),
-                advice="remove it if equal elements do not matter, or reverse the axis",
+                remedy="argmax",
             )
