@@ -50,6 +50,7 @@ PLUGIN = Plugin(
         "names": "graphfix_passes.names:Names",
         "nms-tail": "graphfix_passes.nms_tail:NmsTail",
         "no-op": "graphfix_passes.no_op:NoOp",
+        "nonzero": "graphfix_passes.nonzero:Nonzero",
         "onehot": "graphfix_passes.onehot:Onehot",
         "opset": "graphfix_passes.opset:Opset",
         "out-nodes": "graphfix_passes.out_nodes:OutNodes",

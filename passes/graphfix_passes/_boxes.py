@@ -9,12 +9,12 @@ import onnx_ir as ir
 
 from graphfix.rewrite import Rewriter, Skip
 from graphfix.rewrite.symbolic.size import Poly, Size
-from graphfix_passes._axes import unsqueezed
+from graphfix_passes._axes import squeezed, unsqueezed
 from graphfix_passes._lines import Line, components, line_of
 from graphfix_passes._permutations import is_identity, order_of
 
-_INPUTS_SINCE: Final = {"Slice": 10, "Squeeze": 13}
-"""The opsets in which limits and axes became inputs."""
+_INPUTS_SINCE: Final = 10
+"""The opset in which the limits of Slice became inputs."""
 
 Take = np.ndarray | None
 """Which elements of an axis, all different; ``None`` for all of them in order."""
@@ -118,19 +118,13 @@ def _arranged(
     if all(place == k or (place is None and k in unused) for k, place in enumerate(places)):
         return update
     if unused:
-        update = _squeezed(update, unused, rw)
+        update = squeezed(rw, update, unused)
     kept = [place for place in places if place is not None]
     order = tuple(sum(other < place for other in kept) for place in kept)
     if not is_identity(order):
         update = rw.op("Transpose", update, perm=order)
     new = [k for k, place in enumerate(places) if place is None]
     return unsqueezed(rw, update, new) if new else update
-
-
-def _squeezed(value: ir.Value, axes: Sequence[int], rw: Rewriter) -> ir.Value:
-    if rw.opset < _INPUTS_SINCE["Squeeze"]:
-        return rw.op("Squeeze", value, axes=list(axes))
-    return rw.op("Squeeze", value, rw.const(list(axes)))
 
 
 def transposed(box: Box, order: Sequence[int], rw: Rewriter) -> Box:
@@ -197,6 +191,6 @@ def _joined(
 
 
 def _cut(data: ir.Value, axis: int, start: int, end: int, rw: Rewriter) -> ir.Value:
-    if rw.opset < _INPUTS_SINCE["Slice"]:
+    if rw.opset < _INPUTS_SINCE:
         return rw.op("Slice", data, starts=[start], ends=[end], axes=[axis])
     return rw.op("Slice", data, rw.const([start]), rw.const([end]), rw.const([axis]))

@@ -62,6 +62,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "gather-to-split",
         "isinf",
         "mod",
+        "nonzero",
         "onehot",
         "reduce-axes",
         "scatter",

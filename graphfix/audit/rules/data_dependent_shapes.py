@@ -17,7 +17,8 @@ class DataDependentShapes(NodeRule):
     Everything after it has dynamic shapes: gears and the static graph for the AI Core are lost. In
     front of it the model can end (``out-nodes``), with the rest done on the host; a TopK or a Where
     of a fixed size can take its place. In front of NonMaxSuppression ``nms-tail`` ends a model, or
-    makes it BatchMultiClassNMS; both change the outputs, so that somebody has to want it.
+    makes it BatchMultiClassNMS; both change the outputs, so that somebody has to want it. What is
+    only written back under its mask, as in ``x[mask] = 0``, becomes a Where by ``nonzero``.
     """
 
     id = "GF141"
@@ -32,7 +33,10 @@ class DataDependentShapes(NodeRule):
         """Nodes whose output is no constant."""
         if view.constant(view.input(node, 0)) is not None:
             return
-        if node.op_type == "NonMaxSuppression":
+        remedy = "nonzero" if _is_written_back(node) else None
+        if remedy:
+            advice = ""
+        elif node.op_type == "NonMaxSuppression":
             advice = "end the model before it with nms-tail, or nms-tail{mode=replace} makes a "
             advice += "fixed number of boxes"
         elif all(value is None or from_shapes(value) for value in node.inputs):
@@ -42,5 +46,16 @@ class DataDependentShapes(NodeRule):
         yield self.finding(
             f"the data decide the size of what {node.op_type} makes",
             view.label(node),
+            remedy=remedy,
             advice=advice,
         )
+
+
+def _is_written_back(node: ir.Node) -> bool:
+    """Whether the elements that a NonZero finds are where a ScatterND writes."""
+    turned = [use.node for use in node.outputs[0].uses() if use.node.op_type == "Transpose"]
+    return node.op_type == "NonZero" and any(
+        use.node.op_type == "ScatterND" and use.idx == 1
+        for each in turned
+        for use in each.outputs[0].uses()
+    )
