@@ -36,6 +36,9 @@ ALSO = {
     "gelu": ("gelu", "gelu{mode=restore}"),
     "groupnorm": ("groupnorm", "groupnorm{mode=restore}"),
     "hardswish": ("hardswish", "hardswish{mode=restore}"),
+    "instancenorm": tuple(
+        f"instancenorm{{mode={mode}}}" for mode in ("decompose", "lift", "layernorm", "restore")
+    ),
     "int64-to-int32": ("int64-to-int32", "int64-to-int32{proven}"),
     "layernorm": ("layernorm", "layernorm{mode=restore}"),
     "mish": ("mish", "mish{mode=restore}"),

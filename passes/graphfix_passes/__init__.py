@@ -38,6 +38,7 @@ PLUGIN = Plugin(
         "gru-reset": "graphfix_passes.gru_reset:GruReset",
         "hardswish": "graphfix_passes.hardswish:Hardswish",
         "if-fold": "graphfix_passes.if_fold:IfFold",
+        "instancenorm": "graphfix_passes.instancenorm:Instancenorm",
         "int64-to-int32": "graphfix_passes.int64_to_int32:Int64ToInt32",
         "isinf": "graphfix_passes.isinf:Isinf",
         "large-conv-split": "graphfix_passes.large_conv_split:LargeConvSplit",

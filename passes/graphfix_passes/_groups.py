@@ -78,6 +78,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "conv-attrs",
         "conv1d-to-conv2d",
         "groupnorm",
+        "instancenorm",
         "large-conv-split",
         "layernorm",
         "pad-fold",

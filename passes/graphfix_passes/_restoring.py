@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
@@ -60,6 +61,66 @@ def with_number(
         if found is not None and other is not None:
             return other, found
     return None
+
+
+@dataclass(frozen=True)
+class Standardized:
+    """What ``(x - mean) / Sqrt(variance + epsilon)`` is made of."""
+
+    data: ir.Value
+    count: int
+    """How many of the last axes have a mean and a variance together."""
+    epsilon: float
+
+
+def standardized(value: ir.Value | None, rw: Rewriter) -> Standardized | None:
+    """What is brought to mean 0 and variance 1, when ``value`` is the end of such parts."""
+    division = rw.producer(value, "Div")
+    if division is None:
+        return None
+    centred, root = division.inputs[0], rw.producer(division.inputs[1], "Sqrt")
+    shifted = with_number(root.inputs[0], "Add", rw) if root is not None else None
+    difference = rw.producer(centred, "Sub")
+    if shifted is None or difference is None or centred is None:
+        return None
+    data, mean = difference.inputs
+    means = [rw.producer(each, "ReduceMean") for each in (mean, shifted[0])]
+    if data is None or means[0] is None or means[1] is None or means[0].inputs[0] is not data:
+        return None
+    counts = [_last_axes(each, data, rw) for each in means if each is not None]
+    if counts[0] is None or counts[0] != counts[1] or not _is_square(means[1], centred, rw):
+        return None
+    return Standardized(data, counts[0], shifted[1])
+
+
+def _is_square(mean: ir.Node, centred: ir.Value, rw: Rewriter) -> bool:
+    square = mean.inputs[0]
+    if with_number(square, "Pow", rw) == (centred, 2.0):
+        return True
+    product = rw.producer(square, "Mul")
+    return product is not None and all(each is centred for each in product.inputs)
+
+
+def _last_axes(mean: ir.Node, data: ir.Value, rw: Rewriter) -> int | None:
+    """How many axes are reduced, if they are the last ones and stay as dims of 1."""
+    axes = rw.param_ints(mean, "axes", 1)
+    if not axes or rw.attr_int(mean, "keepdims", 1) != 1:
+        return None
+    rank = rw.rank(data)
+    if rank is None and max(axes) >= 0:
+        return None
+    behind = sorted(axis if axis < 0 else axis - (rank or 0) for axis in axes)
+    return len(axes) if behind == list(range(-len(axes), 0)) else None
+
+
+def per_channel(value: ir.Value | None, data: ir.Value, rw: Rewriter) -> ir.Value | None:
+    """A constant of shape ``[channels, 1, ...]`` as one of shape ``[channels]``."""
+    array, rank, dims = rw.constant(value), rw.rank(data), rw.dims(data)
+    if array is None or rank is None or dims is None:
+        return None
+    wanted = (dims[1], *(1,) * (rank - 2))
+    shape = array.shape[1:] if array.ndim == rank and array.shape[0] == 1 else array.shape
+    return rw.const(array.reshape(-1)) if shape == wanted else None
 
 
 def factors(

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from graphfix.rewrite import RewritePass, Rewriter, Skip
 from graphfix_passes._opset.normalization import group_normalization
-from graphfix_passes._restoring import Mode, refusal
+from graphfix_passes._restoring import Mode, per_channel, refusal
 
 _SINCE = 21
 """Before, GroupNormalization had a scale for each group, and exporters' parts have one for each
@@ -63,7 +63,7 @@ class Groupnorm(RewritePass):
                 if found is None:
                     continue
                 data, groups, epsilon = found
-                numbers = [_per_channel(each, data, rw) for each in (scale, bias)]
+                numbers = [per_channel(each, data, rw) for each in (scale, bias)]
                 if numbers[0] is None or numbers[1] is None:
                     continue
                 skip = refusal("GroupNormalization of channels", _SINCE, data, rw)
@@ -91,13 +91,3 @@ def _over_groups(value: ir.Value | None, rw: Rewriter) -> tuple[ir.Value, int, f
     if not isinstance(channels, int) or not isinstance(groups, int) or channels % groups:
         return None
     return (data, groups, rw.attr_float(normal, "epsilon", 1e-5)) if grouped[0] == dims[0] else None
-
-
-def _per_channel(value: ir.Value | None, data: ir.Value, rw: Rewriter) -> ir.Value | None:
-    """A constant of shape ``[channels, 1, ...]`` as one of shape ``[channels]``."""
-    array, rank, dims = rw.constant(value), rw.rank(data), rw.dims(data)
-    if array is None or rank is None or dims is None:
-        return None
-    wanted = (dims[1], *(1,) * (rank - 2))
-    shape = array.shape[1:] if array.ndim == rank and array.shape[0] == 1 else array.shape
-    return rw.const(array.reshape(-1)) if shape == wanted else None

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from graphfix.rewrite import RewritePass, Rewriter, Skip
 from graphfix_passes._known import dims
 from graphfix_passes._opset.normalization import layer_normalization
-from graphfix_passes._restoring import Mode, refusal, with_number
+from graphfix_passes._restoring import Mode, refusal, standardized
 
 _SINCE = 17
 
@@ -115,43 +115,8 @@ def _scaled(value: ir.Value | None, rw: Rewriter) -> _Parts | None:
 
 
 def _normal(value: ir.Value | None, rw: Rewriter) -> _Parts | None:
-    """``(x - mean) / Sqrt(variance + epsilon)``."""
-    division = rw.producer(value, "Div")
-    if division is None:
-        return None
-    centred, root = division.inputs[0], rw.producer(division.inputs[1], "Sqrt")
-    shifted = with_number(root.inputs[0], "Add", rw) if root is not None else None
-    difference = rw.producer(centred, "Sub")
-    if shifted is None or difference is None or centred is None:
-        return None
-    data, mean = difference.inputs
-    means = [rw.producer(each, "ReduceMean") for each in (mean, shifted[0])]
-    if data is None or means[0] is None or means[1] is None or means[0].inputs[0] is not data:
-        return None
-    counts = [_last_axes(each, data, rw) for each in means if each is not None]
-    if counts[0] is None or counts[0] != counts[1] or not _is_square(means[1], centred, rw):
-        return None
-    return _Parts(data, counts[0], shifted[1])
-
-
-def _is_square(mean: ir.Node, centred: ir.Value, rw: Rewriter) -> bool:
-    square = mean.inputs[0]
-    if with_number(square, "Pow", rw) == (centred, 2.0):
-        return True
-    product = rw.producer(square, "Mul")
-    return product is not None and all(each is centred for each in product.inputs)
-
-
-def _last_axes(mean: ir.Node, data: ir.Value, rw: Rewriter) -> int | None:
-    """How many axes are reduced, if they are the last ones and stay as dims of 1."""
-    axes = rw.param_ints(mean, "axes", 1)
-    if not axes or rw.attr_int(mean, "keepdims", 1) != 1:
-        return None
-    rank = rw.rank(data)
-    if rank is None and max(axes) >= 0:
-        return None
-    behind = sorted(axis if axis < 0 else axis - (rank or 0) for axis in axes)
-    return len(axes) if behind == list(range(-len(axes), 0)) else None
+    found = standardized(value, rw)
+    return None if found is None else _Parts(found.data, found.count, found.epsilon)
 
 
 def _ones(found: _Parts, rw: Rewriter) -> ir.Value | None:

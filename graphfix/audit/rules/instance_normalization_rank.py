@@ -14,8 +14,8 @@ class InstanceNormalizationRank(NodeRule):
     """The input of an InstanceNormalization has three dims.
 
     ATC's plugin says NCHW for every rank, and an input of shape [N, C, L] has no W. Nobody has seen
-    what the kernel makes of it. Compare the node's output, or put an Unsqueeze in front and a
-    Squeeze behind it.
+    what the kernel makes of it. Compare the node's output, or let ``instancenorm{mode=lift}`` put
+    an Unsqueeze in front and a Squeeze behind it.
     """
 
     id = "GF328"
@@ -33,5 +33,5 @@ class InstanceNormalizationRank(NodeRule):
             yield self.finding(
                 "has an input of 3 dims, which ATC calls NCHW",
                 view.label(node),
-                advice="make it 4 dims with Unsqueeze, or compare its output",
+                remedy="instancenorm{mode=lift}",
             )

@@ -59,18 +59,48 @@ def layer_normalization(node: ir.Node, rw: Rewriter) -> Sequence[ir.Value | None
         return stash
     if isinstance(axes, Skip):
         return axes
-    data = stash.enter(given(node))
-    mean = reduced(rw, "ReduceMean", data, axes)
-    centred = rw.op("Sub", data, mean)
-    square = rw.op("Pow", centred, number(2, stash.dtype, rw))
-    variance = reduced(rw, "ReduceMean", square, axes)
-    epsilon = number(rw.attr_float(node, "epsilon", 1e-5), stash.dtype, rw)
-    deviation = rw.op("Sqrt", rw.op("Add", variance, epsilon))
-    result = rw.op("Mul", stash.leave(rw.op("Div", centred, deviation)), node.inputs[1])
+    epsilon = rw.attr_float(node, "epsilon", 1e-5)
+    normal, mean, deviation = _standardized(stash.enter(given(node)), axes, epsilon, stash)
+    result = rw.op("Mul", stash.leave(normal), node.inputs[1])
     if rw.has_input(node, 2):
         result = rw.op("Add", result, node.inputs[2])
     results = [result, mean, rw.op("Reciprocal", deviation) if _has(node, 2) else None]
     return results[: len(node.outputs)]
+
+
+def _standardized(
+    data: ir.Value, axes: Sequence[int], epsilon: float, stash: _Stash
+) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """Numbers of mean 0 and variance 1 along ``axes``, the mean and the deviation they had."""
+    rw = stash.rw
+    mean = reduced(rw, "ReduceMean", data, axes)
+    centred = rw.op("Sub", data, mean)
+    square = rw.op("Pow", centred, number(2, stash.dtype, rw))
+    variance = reduced(rw, "ReduceMean", square, axes)
+    deviation = rw.op("Sqrt", rw.op("Add", variance, number(epsilon, stash.dtype, rw)))
+    return rw.op("Div", centred, deviation), mean, deviation
+
+
+def instance_normalization(node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
+    """What computes the same as an InstanceNormalization; float16 and bfloat16 in float32."""
+    data, (own, rank) = given(node), (rw.dtype(given(node)), rw.rank(given(node)))
+    if own is None:
+        return _NO_TYPE
+    if rank is None or rank < 3:
+        return Skip("the rank of its input is unknown, or it has no axes to normalise over")
+    stash = _Stash(rw, own, own in _SHORT)
+    epsilon = rw.attr_float(node, "epsilon", 1e-5)
+    normal, _, _ = _standardized(stash.enter(data), range(2, rank), epsilon, stash)
+    return scaled(stash.leave(normal), node, rank, rw)
+
+
+def scaled(normal: ir.Value, node: ir.Node, rank: int, rw: Rewriter) -> ir.Value:
+    """``normal`` times the scale and plus the bias of each channel that ``node`` has."""
+    scale, bias = (given(node, index) for index in (1, 2))
+    if rank > 2:
+        axes = range(1, rank - 1)
+        scale, bias = (unsqueezed(rw, value, axes) for value in (scale, bias))
+    return rw.op("Add", rw.op("Mul", normal, scale), bias)
 
 
 def _has(node: ir.Node, index: int) -> bool:
@@ -120,10 +150,7 @@ def group_normalization(node: ir.Node, rw: Rewriter, *, per_channel: bool) -> ir
     result = stash.leave(rw.op("Reshape", normal, _shape_behind_groups(data, rw)))
     if not per_channel:
         return result
-    if rank > 2:
-        axes = range(1, rank - 1)
-        scale, bias = (unsqueezed(rw, value, axes) for value in (scale, bias))
-    return rw.op("Add", rw.op("Mul", result, scale), bias)
+    return scaled(result, node, rank, rw)
 
 
 def _shape_behind_groups(data: ir.Value, rw: Rewriter) -> ir.Value:
