@@ -22,6 +22,12 @@ from tests import golden
 X = torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """The same weights in every run."""
+    torch.manual_seed(0)
+
+
 class Turned(nn.Module):
     """A layer that reads its sequence backwards."""
 
