@@ -26,6 +26,7 @@ PLUGIN = Plugin(
         "einsum": "graphfix_passes.einsum:Einsum",
         "empty-slice": "graphfix_passes.empty_slice:EmptySlice",
         "explicit-attrs": "graphfix_passes.explicit_attrs:ExplicitAttrs",
+        "eye-like": "graphfix_passes.eye_like:EyeLike",
         "fold-constants": "graphfix_passes.fold_constants:FoldConstants",
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
         "gather-elements": "graphfix_passes.gather_elements:GatherElements",

@@ -57,6 +57,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "clip-bounds",
         "cumsum",
         "explicit-attrs",
+        "eye-like",
         "gather-elements",
         "gather-negative",
         "gather-to-split",

@@ -16,8 +16,8 @@ class EyeLikeDiagonal(NodeRule):
 
     ATC makes it of ``rows + k`` ones, laid out by MatrixDiagV2. That is the length of the diagonal
     for a ``k`` up to 0 that does not leave the matrix; otherwise it is another, and the conversion
-    fails. (The documentation of CANN 5.1 and 6.0 takes ``k`` 0 alone.) With a shape that is known
-    the matrix is better stored as a constant.
+    fails. (The documentation of CANN 5.1 and 6.0 takes ``k`` 0 alone.) ``eye-like`` makes a
+    constant of a matrix whose shape is known.
     """
 
     id = "GF348"
@@ -33,7 +33,9 @@ class EyeLikeDiagonal(NodeRule):
         diagonal = integer(node, "k", 0)
         shape = view.shape(view.input(node, 0)) or ()
         rows, columns = shape if len(shape) == 2 else (None, None)
+        remedy = None
         if rows is not None and columns is not None:
+            remedy = "eye-like"
             room = min(rows + min(diagonal, 0), columns - max(diagonal, 0))
             fits, what = rows + diagonal == max(room, 0), f"has {rows} rows, {columns} columns and "
         else:
@@ -43,5 +45,6 @@ class EyeLikeDiagonal(NodeRule):
         yield self.finding(
             f"{what}k {diagonal}, for which ATC makes a diagonal of another length",
             view.label(node),
-            advice="store the matrix as a constant",
+            remedy=remedy,
+            advice="" if remedy else "fix the sizes of its input",
         )

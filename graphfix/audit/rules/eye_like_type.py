@@ -13,7 +13,7 @@ class EyeLikeType(NodeRule):
     """An EyeLike has no ``dtype``, and its input is not float32.
 
     ONNX then gives the type of the input. ATC's plugin gives float32, which does not fit what
-    follows. Write the type of the input into ``dtype``.
+    follows. ``eye-like`` writes the type of the input into ``dtype``, or makes a constant.
     """
 
     id = "GF351"
@@ -32,5 +32,5 @@ class EyeLikeType(NodeRule):
             yield self.finding(
                 f"has no dtype: ATC gives float32, ONNX {dtype.name.lower()}",
                 view.label(node),
-                advice=f"write dtype = {int(dtype)}",
+                remedy="eye-like",
             )
