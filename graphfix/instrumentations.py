@@ -127,7 +127,7 @@ class SaveAll(Observer):
     def after(self, step: Step) -> None:
         """Save the model after the pass."""
         assert step.result is not None
-        path = self.folder / f"{step.index + 1:02}-{step.item.name}.onnx"
+        path = self.folder / f"{step.index + 1:02}-{_file_stem(step.item.name)}.onnx"
         self.written += save(step.result.model, path)
 
 
@@ -148,7 +148,13 @@ class Reproduce(Observer):
         """
         if step.result is None and not isinstance(error, PassCrash):
             return
+        name = _file_stem(step.item.name)
         command = save_reproducer(
-            self.folder, step.item.name, step.before(), self.verifier.failing_feeds, step.text
+            self.folder, name, step.before(), self.verifier.failing_feeds, step.text
         )
         self.commands[step.index] = shlex.join([*shlex.split(command), *self.flags])
+
+
+def _file_stem(name: str) -> str:
+    """The name of a pass where some systems allow no colon."""
+    return name.replace(":", "-")

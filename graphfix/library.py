@@ -1,4 +1,4 @@
-"""The libraries of the extra ``metrics``, which not everybody has installed."""
+"""The libraries of the extras, which not everybody has installed."""
 
 import importlib
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from graphfix.errors import UsageError
 
 
-def library(name: str) -> Any:
-    """The module ``name``.
+def library(name: str, extra: str = "metrics") -> Any:
+    """The module ``name``, of a library that ``extra`` installs.
 
     Raises:
         UsageError: it is not installed.
@@ -18,5 +18,5 @@ def library(name: str) -> Any:
         if error.name != name.partition(".")[0]:
             raise
         raise UsageError(
-            f"this needs {error.name}, which is not installed; run pip install 'graphfix[metrics]'"
+            f"this needs {error.name}, which is not installed; run pip install 'graphfix[{extra}]'"
         ) from error

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 GROUP = "graphfix.plugins"
 PASS_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_REGISTERED_NAME = re.compile(rf"([a-z][a-z0-9]*:)?{PASS_NAME.pattern}")
+"""With the family in front of passes that belong together, such as ``ir:inline``."""
 OTHER = "Other"
 """The topic of passes that their plugin has put under none."""
 _KINDS = {
@@ -282,7 +284,7 @@ def _from_entry_point(point: "EntryPoint") -> list[Entry]:
 def _table(plugin: Plugin, origin: Origin) -> list[Entry]:
     for kind, names in (("pass", plugin.passes), ("group", plugin.groups)):
         for name in names:
-            if not PASS_NAME.fullmatch(name):
+            if not _REGISTERED_NAME.fullmatch(name):
                 raise PluginError(f"{origin}: a {kind} cannot be called {name!r}; {_NAME_FORM}")
     topics = {name: topic for topic, names in plugin.topics.items() for name in names}
     passes = [
@@ -353,7 +355,7 @@ def _file_entry(
     name = getattr(cls, "name", None)
     if not isinstance(name, str):
         raise PluginError(f"--plugin {path}: class {cls.__name__} has no 'name'")
-    if not PASS_NAME.fullmatch(name):
+    if not _REGISTERED_NAME.fullmatch(name):
         raise PluginError(
             f"--plugin {path}: {_KINDS[kind]} cannot be called {name!r}; {_NAME_FORM}"
         )

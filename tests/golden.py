@@ -87,6 +87,11 @@ def registry() -> Registry:
     return load_registry(also={"graphfix-passes": PLUGIN})
 
 
+def file_of(name: str) -> str:
+    """The golden file of a pass; passes of one family share one."""
+    return f"{name.partition(':')[0]}.md"
+
+
 def read(file: Path) -> tuple[Case, ...]:
     """The cases of a golden file.
 

@@ -1,5 +1,6 @@
 """Every case of every golden file, and that every pass has one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,15 @@ def test_case(case: golden.Case, update_golden: bool) -> None:
 
 @pytest.mark.parametrize("name", golden.registry().names())
 def test_every_pass_has_a_golden_file(name: str) -> None:
-    assert (FOLDER / f"{name}.md").is_file(), f"write golden/passes/{name}.md"
+    file = golden.file_of(name)
+    assert (FOLDER / file).is_file(), f"write golden/passes/{file}"
+    if ":" in name:
+        cases = golden.read(FOLDER / file)
+        assert any(re.match(rf"{name}\b(?!-)", case.pipeline) for case in cases), f"{file}: {name}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_golden_file_is_about_a_pass_and_shows_a_rewrite(file: Path) -> None:
-    assert file.stem in golden.registry().names(), f"there is no pass called {file.stem!r}"
+    names = golden.registry().names()
+    assert file.name in map(golden.file_of, names), f"there is no pass called {file.stem!r}"
     assert any(case.rewrites for case in golden.read(file)), "no case has an 'after' block"

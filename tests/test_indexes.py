@@ -14,6 +14,7 @@ from graphfix.pipeline import parse
 from graphfix.plugins import load_registry
 from graphfix.stages.adapters import describe_adapter
 from graphfix.stages.catalogue import PassEntry, by_topic, describe, groups
+from tests import golden
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "uv run pytest tests/test_indexes.py --update-golden"
@@ -38,7 +39,13 @@ def summary_tables(passes: list[PassEntry], folder: str, level: str) -> str:
     tables = []
     for topic, members in by_topic(passes).items():
         rows = [
-            row([f"[`{entry.name}`]({folder}/{entry.name}.md)", entry.summary, entry.contract])
+            row(
+                [
+                    f"[`{entry.name}`]({folder}/{golden.file_of(entry.name)})",
+                    entry.summary,
+                    entry.contract,
+                ]
+            )
             for entry in members
         ]
         head = "| pass | what it does | promises |\n|---|---|---|\n"

@@ -28,7 +28,24 @@ GROUPS: Final[Mapping[str, Group]] = {
 }
 
 TOPICS: Final[Mapping[str, Sequence[str]]] = {
-    "Bridges to other tools": ("auto-optimizer",),
+    "Bridges to other tools": (
+        "auto-optimizer",
+        "ir:add-default-attributes",
+        "ir:clear-metadata-and-doc-string",
+        "ir:common-subexpression-elimination",
+        "ir:deduplicate-hashed-initializers",
+        "ir:deduplicate-initializers",
+        "ir:inline",
+        "ir:lift-constants-to-initializers",
+        "ir:lift-subgraph-initializers-to-main-graph",
+        "ir:name-fix",
+        "ir:output-fix",
+        "ir:remove-initializers-from-inputs",
+        "ir:remove-unused-functions",
+        "ir:remove-unused-nodes",
+        "ir:remove-unused-opsets",
+        "ir:rewrite",
+    ),
     "Shapes and dynamics": (
         "dynamic-shape",
         "fold-shapes",
