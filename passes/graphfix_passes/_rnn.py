@@ -13,6 +13,13 @@ X, W, R, B, LENGTHS, INITIAL_H, INITIAL_C, P = range(8)
 OPERATORS: Final = ("GRU", "LSTM", "RNN")
 FORWARD, REVERSE, BIDIRECTIONAL = "forward", "reverse", "bidirectional"
 
+_DIRECTIONS: Final = {
+    FORWARD: (FORWARD,),
+    REVERSE: (REVERSE,),
+    BIDIRECTIONAL: (FORWARD, REVERSE),
+}
+_BY_DIRECTION: Final = {W: "W", R: "R", B: "B", P: "P"}
+"""The inputs that have the directions in front in either layout."""
 GATES: Final = {"RNN": 1, "GRU": 3, "LSTM": 4}
 """How many times the hidden size W and R have rows."""
 
@@ -56,17 +63,31 @@ def direction_of(node: ir.Node, rw: Rewriter) -> str:
     return rw.attr_str(node, "direction", FORWARD)
 
 
-def activations(node: ir.Node, rw: Rewriter) -> tuple[tuple[Activation, ...], ...] | Skip:
-    """Those of each direction.
+def directions(node: ir.Node, rw: Rewriter) -> tuple[str, ...] | Skip:
+    """FORWARD, REVERSE, or both; files that were edited by hand have weights for another number."""
+    name = direction_of(node, rw)
+    found = _DIRECTIONS.get(name)
+    if found is None:
+        return rw.skip(f"its direction {name!r} is none of ONNX's")
+    for port, letter in _BY_DIRECTION.items():
+        known = rw.dims(rw.input(node, port))
+        if known and known[0] not in (len(found), None):
+            return rw.skip(f"its direction is {name!r}, and {letter} is for {known[0]}")
+    return found
+
+
+def activations(
+    node: ir.Node, count: int, rw: Rewriter
+) -> tuple[tuple[Activation, ...], ...] | Skip:
+    """Those of each of ``count`` directions.
 
     Alpha and beta are lists from which the activations that have such a parameter take their own,
     one after the other (ONNX: "consumed in the order of activation functions").
     """
     usual = _USUAL[node.op_type]
-    directions = 2 if direction_of(node, rw) == BIDIRECTIONAL else 1
-    names = rw.attr_strs(node, "activations") or usual * directions
-    if len(names) != len(usual) * directions:
-        return rw.skip(f"it has {len(names)} activations and needs {len(usual) * directions}")
+    names = rw.attr_strs(node, "activations") or usual * count
+    if len(names) != len(usual) * count:
+        return rw.skip(f"it has {len(names)} activations and needs {len(usual) * count}")
     left = {kind: iter(rw.attr_floats(node, f"activation_{kind}")) for kind in ("alpha", "beta")}
     found = []
     for name in names:

@@ -29,6 +29,7 @@ class _Layer:
     cell: Cell
     steps: int
     layout: int
+    directions: Sequence[str]
     activations: Sequence[Sequence[Activation]]
     """Those of each direction."""
     lengths: ir.Value | None
@@ -61,13 +62,13 @@ def unroll(node: ir.Node, limit: int, rw: Rewriter) -> Sequence[ir.Value | None]
     layer = _read(node, limit, rw)
     if isinstance(layer, Skip):
         return layer
-    directions = {_rnn.FORWARD: (False,), _rnn.REVERSE: (True,)}.get(
-        _rnn.direction_of(node, rw), (False, True)
-    )
+    reads = _rnn.outputs_read(node)
+    if not any(reads):
+        return rw.skip("nothing reads what it computes")
     alive = _alive(layer)
-    results = [_run(layer, k, back, alive) for k, back in enumerate(directions)]
+    results = [_run(layer, k, alive) for k in range(len(layer.directions))]
     joined: list[ir.Value | None] = []
-    for index, read in enumerate(_rnn.outputs_read(node)):
+    for index, read in enumerate(reads):
         parts = [_output(layer, result, index) for result in results] if read else []
         axis = layer.layout + (index == 0)
         joined.append(_joined(rw, parts, axis) if parts else None)
@@ -76,7 +77,10 @@ def unroll(node: ir.Node, limit: int, rw: Rewriter) -> Sequence[ir.Value | None]
 
 def _read(node: ir.Node, limit: int, rw: Rewriter) -> _Layer | Skip:
     """What the node says, or why it cannot be unrolled."""
-    activations = _rnn.activations(node, rw)
+    directions = _rnn.directions(node, rw)
+    if isinstance(directions, Skip):
+        return directions
+    activations = _rnn.activations(node, len(directions), rw)
     if isinstance(activations, Skip):
         return activations
     for each in (one for direction in activations for one in direction):
@@ -109,7 +113,7 @@ def _read(node: ir.Node, limit: int, rw: Rewriter) -> _Layer | Skip:
     )
     lengths = rw.input(node, _rnn.LENGTHS)
     lengths = None if _rnn.is_full(lengths, node, rw) else lengths
-    return _Layer(node, cell, steps, layout, activations, lengths)
+    return _Layer(node, cell, steps, layout, directions, activations, lengths)
 
 
 def _alive(layer: _Layer) -> Sequence[ir.Value] | None:
@@ -123,7 +127,7 @@ def _alive(layer: _Layer) -> Sequence[ir.Value] | None:
 
 
 def _run(
-    layer: _Layer, direction: int, back: bool, alive: Sequence[ir.Value] | None
+    layer: _Layer, direction: int, alive: Sequence[ir.Value] | None
 ) -> tuple[Sequence[ir.Value], Sequence[State]]:
     """What comes out at each step, and the last states."""
     rw, activations = layer.rw, layer.activations[direction]
@@ -136,7 +140,8 @@ def _run(
     if alive is not None:  # a row of length 0 ends in zeros (onnxruntime; ONNX does not say)
         state = [s and rw.op("Where", alive[0], s, zero) for s in state]
     outputs: dict[int, ir.Value] = {}
-    for t in reversed(range(layer.steps)) if back else range(layer.steps):
+    steps = range(layer.steps)
+    for t in reversed(steps) if layer.directions[direction] == _rnn.REVERSE else steps:
         now = sliced(rw, x, [t], [t + 1], [layer.layout]) if layer.steps > 1 else x
         new = layer.step(now, state, weights, activations)
         outputs[t] = new[0]
@@ -147,7 +152,7 @@ def _run(
                 for after, before in zip(new, state, strict=True)
             )
         state = list(new)
-    return [outputs[t] for t in range(layer.steps)], state
+    return [outputs[t] for t in steps], state
 
 
 def _output(
@@ -201,7 +206,7 @@ def _weights(layer: _Layer, direction: int) -> Weights:
 def _initial(layer: _Layer, port: int, direction: int) -> State:
     """The state at the beginning of one direction."""
     value = layer.input(port)
-    if len(layer.activations) == 1:
+    if len(layer.directions) == 1:
         return value
     return _rnn.share(value, layer.layout, direction, layer.rw)
 

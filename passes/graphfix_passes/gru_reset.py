@@ -27,7 +27,7 @@ class GruReset(RewritePass):
     Leaves alone
         A GRU with linear_before_reset=1. A number of steps that is not known (``dynamic-shape``
         fixes it), or more than ``limit`` steps. An activation without a parameter that has no
-        default.
+        default. A layer that nothing reads.
 
     Numerics
         Sums are added in another order: both biases at once, and (1 - z) n + z h as n + z (h - n).

@@ -29,7 +29,8 @@ class RnnSplit(RewritePass):
         something reads, in either layout.
 
     Leaves alone
-        A number of activations that does not fit, and activations that ONNX has not.
+        Weights for one direction. A number of activations that does not fit, and activations that
+        ONNX has not.
     """
 
     name = "rnn-split"
@@ -38,9 +39,12 @@ class RnnSplit(RewritePass):
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Sequence[ir.Value | None] | Skip | None:
         """Make both halves and join their outputs."""
-        if _rnn.direction_of(node, rw) != _rnn.BIDIRECTIONAL:
+        directions = _rnn.directions(node, rw)
+        if isinstance(directions, Skip):
+            return directions
+        if len(directions) == 1:
             return None
-        activations = _rnn.activations(node, rw)
+        activations = _rnn.activations(node, 2, rw)
         if isinstance(activations, Skip):
             return activations
         read = _rnn.outputs_read(node)
@@ -50,7 +54,7 @@ class RnnSplit(RewritePass):
         inputs = zip(*_inputs(node, layout, rw), strict=True)
         ahead, back = (
             _attributes(node, direction, each)
-            for direction, each in zip((_rnn.FORWARD, _rnn.REVERSE), activations, strict=True)
+            for direction, each in zip(directions, activations, strict=True)
         )
         count = len(read) - read[::-1].index(True)
         first = rw.restate(node, next(inputs), outputs=count, drop=_BY_DIRECTION, attributes=ahead)

@@ -30,7 +30,7 @@ class RnnUnroll(RewritePass):
 
     Leaves alone
         A number of steps that is not known (``dynamic-shape`` fixes it), or more than ``limit``
-        steps. An activation without a parameter that has no default.
+        steps. An activation without a parameter that has no default. A layer that nothing reads.
 
     Numerics
         Sums are added in another order: both biases at once, and what a GRU computes as

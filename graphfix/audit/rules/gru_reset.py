@@ -34,5 +34,7 @@ class GruReset(NodeRule):
                 "has linear_before_reset=0, and ATC computes it as 1",
                 view.label(node),
                 remedy="gru-reset" if fixed else None,
-                advice="" if fixed else "fix the number of its steps, and unroll it by gru-reset",
+                advice=""
+                if fixed
+                else "fix its number of steps with dynamic-shape, then gru-reset",
             )

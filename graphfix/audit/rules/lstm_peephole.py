@@ -38,7 +38,9 @@ class LstmPeephole(NodeRule):
                 f"has peephole weights ({weights.name}), which ATC leaves out",
                 view.label(node),
                 remedy="rnn-unroll" if fixed else None,
-                advice="" if fixed else "fix the number of its steps, and unroll it by rnn-unroll",
+                advice=""
+                if fixed
+                else "fix its number of steps with dynamic-shape, then rnn-unroll",
             )
         lengths = view.input(node, 4)
         shape = view.shape(view.input(node, 0)) or (None,)

@@ -46,7 +46,9 @@ class RecurrentAttributes(NodeRule):
                 f"has {' and '.join(lost)}, which ATC does not read",
                 view.label(node),
                 remedy="rnn-unroll" if fixed else None,
-                advice="" if fixed else "fix the number of its steps, and unroll it by rnn-unroll",
+                advice=""
+                if fixed
+                else "fix its number of steps with dynamic-shape, then rnn-unroll",
             )
         if integer(node, "layout", 0):
             yield self.finding(
