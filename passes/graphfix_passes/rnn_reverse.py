@@ -109,7 +109,10 @@ def _by_slices(node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Ski
 
 def _unsuitable(node: ir.Node, rw: Rewriter) -> Skip | None:
     """Why turning the whole sequence is not what ``direction`` does."""
-    if _rnn.direction_of(node, rw) == _rnn.BIDIRECTIONAL:
+    directions = _rnn.directions(node, rw)
+    if isinstance(directions, Skip):
+        return directions
+    if len(directions) > 1:
         return rw.skip("it is bidirectional; rnn-split makes two layers of it")
     lengths = rw.input(node, _rnn.LENGTHS)
     if lengths is not None and not _rnn.is_full(lengths, node, rw):
