@@ -51,12 +51,13 @@ class GatherElements(RewritePass):
     def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
         """Number rows or elements through, and gather them."""
         data, indices = node.inputs
-        sizes, picked = rw.dims(data), rw.dims(indices)
-        if data is None or indices is None or sizes is None or None in sizes:
+        sizes, places = rw.facts.dims(data), rw.facts.dims(indices)
+        known = tuple(size for size in sizes or () if isinstance(size, int))
+        if data is None or indices is None or not sizes or len(known) < len(sizes):
             return rw.skip("the sizes of its data are not known")
-        known = tuple(size or 0 for size in sizes)
-        axis = rw.attr_int(node, "axis", 0) % max(len(known), 1)
-        if picked is None or None in (*picked[:axis], *picked[axis + 1 :]):
+        axis = rw.attr_int(node, "axis", 0) % len(known)
+        picked = [size if isinstance(size, int) else None for size in places or ()]
+        if not picked or None in (*picked[:axis], *picked[axis + 1 :]):
             return rw.skip("the sizes of its indices are not known")
         if not 0 < prod(known) < _MOST:
             return rw.skip(
@@ -64,10 +65,10 @@ class GatherElements(RewritePass):
             )
         source = _before_expand(indices, axis, known, rw)
         depth = len(known) if source is None else axis + 1
-        places = _Places(
+        along = _Along(
             known[axis], prod(known[axis + 1 : depth]), _offsets(known[:depth], picked, axis)
         )
-        numbers = places.numbers(source or indices, len(known) - depth, node, rw)
+        numbers = along.numbers(source or indices, len(known) - depth, node, rw)
         if isinstance(numbers, Skip):
             return numbers
         if depth > 1:
@@ -101,7 +102,7 @@ def _offsets(sizes: Sequence[int], picked: Sequence[int | None], axis: int) -> n
 
 
 @dataclass(frozen=True)
-class _Places:
+class _Along:
     """Where the elements along an axis are in the data."""
 
     size: int
@@ -122,7 +123,7 @@ class _Places:
                 return rw.skip("an index is out of range")
             counted = counted.reshape(counted.shape[: counted.ndim - behind])
             return rw.const((counted * self.distance + self.offsets).astype(np.int64))
-        rank = len(indices.shape or ())
+        rank = len(rw.facts.dims(indices) or ())
         moved = self.offsets.any() or rank - behind != self.offsets.ndim
         signed = not _is_natural(indices, node, rw)
         numbers = indices
