@@ -46,24 +46,36 @@ class ReshapeMerge(RewritePass):
         """Let the node do the work of the one before, too."""
         if rw.opset < _SHAPE_IS_INPUT_SINCE or not _only_reshapes(node, rw):
             return None
-        first = rw.producer(node.inputs[0], *self.match_ops)
-        if first is not None and not _only_reshapes(first, rw):
-            first = None
+        first = self._before(node, rw)
         if first is None and node.op_type != "Transpose":
             return None
         source, result = (first or node).inputs[0], node.outputs[0]
         made, given = rw.facts.dims(result), rw.facts.dims(source)
         if source is None or made is None or given is None:
             return rw.skip("its dims are not known")
-        if made == given and not result.is_graph_output():
-            return source
-        shape = _shape(made, given)
-        if 0 in (*made, *given) or shape.count(-1) > 1:
+        if not _fits(made, given):
             sizes = ", ".join(map(str, made))
             return rw.skip(
                 f"[{sizes}] has an empty axis, or several sizes that depend on the inputs"
             )
-        return rw.op("Reshape", source, rw.const(shape))
+        # What it read through a view that is left alone may be a view as well.
+        while first is not None and (first := self._before(first, rw)) is not None:
+            dims = rw.facts.dims(first.inputs[0])
+            if dims is None or not _fits(made, dims):
+                break
+            source, given = first.inputs[0], dims
+        if made == given and not result.is_graph_output():
+            return source
+        return rw.op("Reshape", source, rw.const(_shape(made, given)))
+
+    def _before(self, node: ir.Node, rw: Rewriter) -> ir.Node | None:
+        first = rw.producer(node.inputs[0], *self.match_ops)
+        return first if first is not None and _only_reshapes(first, rw) else None
+
+
+def _fits(made: Sequence[Number], given: Sequence[Number]) -> bool:
+    """Whether one Reshape makes these dims of those."""
+    return 0 not in (*made, *given) and _shape(made, given).count(-1) < 2
 
 
 def _only_reshapes(node: ir.Node, rw: Rewriter) -> bool:
