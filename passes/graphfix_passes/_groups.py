@@ -25,6 +25,13 @@ GROUPS: Final[Mapping[str, Group]] = {
         "gather-negative,clip-bounds,reduce-axes,softmax-axis,prelu-slope,mask-value,conv-attrs,"
         "explicit-attrs,pool-split,large-conv-split,cse,prune,names",
     ),
+    # qkv-split wants to see the Reshape to the heads, which attention-2d takes the open sizes from;
+    # perm-split undoes what transpose-merge does, on purpose.
+    "bert": Group(
+        "Write attention, and the layers between, as ATC's fusions for the 310P have it.",
+        "if-fold,constants,fold-shapes,no-op,transpose-merge,cse,qkv-split,attention-2d,layernorm,"
+        "gelu,attention-scores,prune,perm-split",
+    ),
 }
 
 TOPICS: Final[Mapping[str, Sequence[str]]] = {
