@@ -57,6 +57,8 @@ NEWEST_OPSET = 26
 """The newest that onnxruntime runs; the corpus has drafts of later ones."""
 MOST = 40
 """Models of the sample for one pass."""
+MOST_OF_OTHERS = 10
+"""The same for passes of other projects, such as ``ir:inline``."""
 CLASSICS = "model/light_"
 """Whole networks that compute their weights; running one takes as long as the rest."""
 
@@ -124,7 +126,8 @@ def concerned(item: Pass, *, whole: bool) -> Sequence[Model]:
     if whole:
         return found
     different = list({model.ops: model for model in reversed(found)}.values())[::-1]
-    return different[:: -(-len(different) // MOST) or 1]
+    most = MOST_OF_OTHERS if ":" in item.name else MOST
+    return different[:: -(-len(different) // most) or 1]
 
 
 def faults(item: Pass, model: Model, folder: Path) -> Iterator[str]:
