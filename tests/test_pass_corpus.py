@@ -44,6 +44,8 @@ ALSO = {
     "mish": ("mish", "mish{mode=restore}"),
     "opset": ("opset{to=13}", "opset{to=17}", "opset{to=22}"),
     "prelu-slope": ("prelu-slope", "prelu-slope{decompose}"),
+    "rnn-reverse": ("rnn-reverse", "rnn-reverse{mode=slice}"),
+    "rnn-unroll": ("rnn-unroll", "rnn-unroll{select='op=GRU|LSTM|RNN'}"),
 }
 """Passes that do nothing by default, or do something else with an option."""
 SETS_OF_THEIR_OWN = {
