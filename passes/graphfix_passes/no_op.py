@@ -130,7 +130,7 @@ def _neutral(number: int, *ports: int) -> Callable[[ir.Node, Rewriter], _Source]
             array, source = rw.constant(node.inputs[port]), node.inputs[1 - port]
             if array is None or source is None or not _is_all(array, number):
                 continue
-            if not _keeps_shape(source, array.shape):
+            if not _keeps_shape(source, array.shape, rw):
                 return rw.skip(f"the constant {number} may widen the shape of its other input")
             if number == 0 and array.dtype.kind not in "iub":
                 added = array if node.op_type == "Add" else -array
@@ -147,11 +147,12 @@ def _is_all(array: np.ndarray, number: int) -> bool:
     return array.size > 0 and array.flat[0] == number and bool((array == number).all())
 
 
-def _keeps_shape(source: ir.Value, other: Sequence[int]) -> bool:
+def _keeps_shape(source: ir.Value, other: Sequence[int], rw: Rewriter) -> bool:
     """Whether broadcasting a constant of shape ``other`` leaves the shape of ``source``."""
     if not other:
         return True
-    known = dims(source)
+    # Shape inference does not follow sizes through the very nodes that are eliminated here.
+    known = rw.facts.dims(source)
     if known is None or len(known) < len(other):
         return False
     matched = zip(reversed(other), reversed(known), strict=False)
@@ -192,7 +193,7 @@ def _expand(node: ir.Node, rw: Rewriter) -> _Source:
     source, shape = node.inputs[0], rw.ints(node.inputs[1])
     if source is None:
         return None
-    fits = same_shape(source, node.outputs[0]) if shape is None else _keeps_shape(source, shape)
+    fits = same_shape(source, node.outputs[0]) if shape is None else _keeps_shape(source, shape, rw)
     return source if fits else None
 
 

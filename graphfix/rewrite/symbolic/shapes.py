@@ -30,6 +30,7 @@ VALUE_PORTS: Mapping[str, tuple[int, ...]] = {
     **{f"Reduce{kind}": (1,) for kind in _REDUCTIONS},
     "ConstantOfShape": (0,),
     "Expand": (1,),
+    "OneHot": (1,),
     "Pad": (1,),
     "Range": (0, 1, 2),
     "Reshape": (1,),
@@ -306,6 +307,12 @@ def _gather(call: Shaped) -> Found:
     return (*dims[:axis], *call[1], *dims[axis + 1 :])
 
 
+def _one_hot(call: Shaped) -> Found:
+    dims, (depth,) = call[0], call.sizes(1)
+    axis = call.integer("axis", -1) % (len(dims) + 1)
+    return (*dims[:axis], depth, *dims[axis:])
+
+
 def _expand(call: Shaped) -> Found:
     wanted = call.sizes(1)
     rank = max(len(wanted), len(call[0]))
@@ -450,6 +457,7 @@ OPERATORS: Mapping[str, Callable[[Shaped], Found]] = {
     "GlobalMaxPool": _global_pool,
     "MatMul": _matmul,
     "MaxPool": _pool,
+    "OneHot": _one_hot,
     "Pad": _pad,
     "Range": _range,
     "Reshape": _reshape,

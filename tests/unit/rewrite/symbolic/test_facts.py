@@ -202,6 +202,11 @@ NETWORKS = {
         l = ArgMin<axis=-1>(x) m = Constant<value_ints=[3]>() n = ReduceSum(x, m)
         y = ReduceSum<keepdims=0>(x)
     """,
+    "chosen": """
+        a = ArgMax<axis=2, keepdims=0>(x) d = Constant<value_int=5>() e = Constant<value_ints=[4]>()
+        v = Constant<value_floats=[0.0,1.0]>() b = OneHot(a, d, v) c = OneHot<axis=1>(a, e, v)
+        y = OneHot<axis=-2>(a, d, v)
+    """,
     "counted": """
         s = Shape(x) i = Constant<value_int=3>() n = Gather(s, i) z = Constant<value_int=0>() o =
         Constant<value_int=1>() a = Range(z, n, o) m = Constant<value_int=-2>() b = Range(m, n, o)
