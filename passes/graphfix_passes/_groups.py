@@ -108,6 +108,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "layernorm",
         "pad-fold",
         "pool-split",
+        "pool3d-to-pool2d",
         "reflect-pad",
     ),
     "Activations and resizing": (
