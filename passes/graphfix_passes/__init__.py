@@ -30,6 +30,7 @@ PLUGIN = Plugin(
         "fold-constants": "graphfix_passes.fold_constants:FoldConstants",
         "fold-shapes": "graphfix_passes.fold_shapes:FoldShapes",
         "gather-elements": "graphfix_passes.gather_elements:GatherElements",
+        "gather-nd": "graphfix_passes.gather_nd:GatherNd",
         "gather-negative": "graphfix_passes.gather_negative:GatherNegative",
         "gather-to-split": "graphfix_passes.gather_to_split:GatherToSplit",
         "gelu": "graphfix_passes.gelu:Gelu",

@@ -83,6 +83,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "explicit-attrs",
         "eye-like",
         "gather-elements",
+        "gather-nd",
         "gather-negative",
         "gather-to-split",
         "isinf",

@@ -13,8 +13,8 @@ from graphfix.finding import Finding, Severity
 class GatherNdBatch(NodeRule):
     """GatherND with ``batch_dims`` stops the conversion ("only support batch_dims=0").
 
-    Put the number of the batch in front of each index, or flatten batch and axis into one dim and
-    use Gather.
+    ``gather-nd`` puts the number of the batch in front of each index. Or flatten batch and axis
+    into one dim and use Gather.
     """
 
     id = "GF266"
@@ -31,5 +31,5 @@ class GatherNdBatch(NodeRule):
             yield self.finding(
                 f"has batch_dims={dims}, and ATC takes 0",
                 view.label(node),
-                advice="put the number of the batch in front of each index",
+                remedy="gather-nd",
             )

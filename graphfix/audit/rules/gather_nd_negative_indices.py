@@ -16,7 +16,8 @@ class GatherNdNegativeIndices(NodeRule):
 
     GE's GatherNd has an attribute for it, ``negative_index_support``, which is off by default and
     which the plugin does not set, unlike that of Gather. An index outside of the data gives zeros
-    or an error of the AI Core, depending on the mode of the kernel.
+    or an error of the AI Core, depending on the mode of the kernel. ``gather-negative``
+    adds the size of the axis.
     """
 
     id = "GF267"
@@ -34,5 +35,5 @@ class GatherNdNegativeIndices(NodeRule):
             yield self.finding(
                 f"gathers index {lowest}, which is not counted from the end",
                 view.label(node),
-                advice="add the size of the axis to negative indices",
+                remedy="gather-negative",
             )
