@@ -535,7 +535,8 @@ class Rewriter:
     def abandon(self) -> None:
         """Take back what the current rewrite has inserted."""
         site = self._current
-        site.scope.remove(reversed(site.added), safe=True)
+        if site.added:  # mostly there is nothing
+            site.scope.remove(reversed(site.added), safe=True)
         for take_back in site.undo:
             take_back()
         for value in site.constants:

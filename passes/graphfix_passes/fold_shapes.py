@@ -82,6 +82,8 @@ class FoldShapes(RewritePass):
         if constants:
             return constants
         value = node.outputs[0]
+        if rw.facts.value(value) is None:
+            return None
         if all(_needs_no_value(use.node, use.idx, rw.facts) for use in value.uses()):
             return None
         chain = _shorter(value, rw.facts)

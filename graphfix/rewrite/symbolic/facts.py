@@ -51,8 +51,26 @@ class Facts:
         if value is None:
             return None
         if value not in self._values:
-            self._solve((True, value))
+            if self._is_hopeless(value):
+                self._values[value] = None
+            else:
+                self._solve((True, value))
         return self._values[value]
+
+    def _is_hopeless(self, value: ir.Value) -> bool:
+        """Whether it shows at once that nothing is known of the elements, as of most activations.
+
+        Each operator needs the elements of all its inputs.
+        """
+        node, dims = value.producer(), _declared(value)
+        if node is None or dims is None or (size := prod(dims)) <= _MOST_UNKNOWN:
+            return False
+        if node.op_type in ("Constant", "Shape") or node.domain not in _STANDARD:
+            return False
+        if node.op_type not in numbers.OPERATORS or size > vector.MOST_ELEMENTS:
+            return True
+        known = self._values
+        return any(each is not None and known.get(each, each) is None for each in node.inputs)
 
     def dims(self, value: ir.Value | None) -> Dims | None:
         """The dims of a tensor, ``None`` when not even its rank is known.
@@ -229,7 +247,7 @@ def _declared(value: ir.Value) -> tuple[int, ...] | None:
     """The dims if all are declared as numbers."""
     if value.shape is None:
         return None
-    dims = tuple(dim for dim in value.shape if isinstance(dim, int))
+    dims = tuple(dim for dim in value.shape.dims if isinstance(dim, int))
     return dims if len(dims) == len(value.shape) else None
 
 
