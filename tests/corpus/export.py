@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -58,10 +59,25 @@ def export(case: Case, path: Path) -> None:
     """Write the model; it must be one that ONNX's own checker takes."""
     module, inputs = network(case)
     described = NETWORKS[case.network]
-    names = list(described.inputs)
+    named = dict(zip(described.inputs, inputs, strict=True))
     dynamic = described.dynamic if case.dynamic else {}
-    options: dict[str, object] = {"input_names": names, "opset_version": case.opset}
-    if case.exporter is Exporter.TORCHSCRIPT:
+    write(module, named, path, case.exporter, case.opset, dynamic)
+
+
+def write(
+    module: nn.Module,
+    named: Mapping[str, torch.Tensor],
+    path: Path,
+    exporter: Exporter,
+    opset: int,
+    dynamic: Mapping[str, Mapping[int, str]],
+    outputs: Sequence[str] = (),
+) -> None:
+    """Export a module for the example ``named``, with names for axes of inputs in ``dynamic``."""
+    names, inputs = list(named), tuple(named.values())
+    options: dict[str, object] = {"input_names": names, "opset_version": opset}
+    options["output_names"] = list(outputs) or None
+    if exporter is Exporter.TORCHSCRIPT:
         options |= {"dynamo": False, "dynamic_axes": dynamic, "do_constant_folding": True}
     else:
         dims = {
@@ -74,7 +90,7 @@ def export(case: Case, path: Path) -> None:
         options["dynamic_shapes"] = shapes if dynamic else None
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _silence():
         warnings.simplefilter("ignore")
-        if case.exporter is Exporter.TORCHSCRIPT:
+        if exporter is Exporter.TORCHSCRIPT:
             torch.onnx.export(module, inputs, str(path), **options)
         else:
             program = torch.onnx.export(module, inputs, **options)
