@@ -116,8 +116,10 @@ class AutoOptimizer(Pass):
         defaults = [v.name or "" for v in model.graph.inputs if v.is_initializer()]
         with TemporaryDirectory(prefix="graphfix-auto-optimizer-") as name:
             folder = Path(name)
-            save(_for_tool(lifted, defaults), folder / "before.onnx")
-            self._run_child(python, folder, memory_limit(model, self.memory))
+            handed, names = _for_tool(lifted, defaults)
+            save(handed, folder / "before.onnx")
+            nodes = [names[name] for name in (self.start, self.end) if name]
+            self._run_child(python, folder, nodes, memory_limit(model, self.memory))
             if not (folder / "after.onnx").is_file():
                 return self._nothing(model)
             restored = _read_back(folder, lifted, defaults)
@@ -168,8 +170,7 @@ class AutoOptimizer(Pass):
             )
         return Path(found).absolute()
 
-    def _run_child(self, python: Path, folder: Path, memory: int) -> None:
-        nodes = [self.start, self.end] if self.start else []
+    def _run_child(self, python: Path, folder: Path, nodes: list[str], memory: int) -> None:
         outcome = _TOOL.run(
             auto_optimizer_child.__file__,
             json.dumps({"knowledge": self.knowledge.own, "nodes": nodes}),
@@ -234,14 +235,15 @@ def _lift_constants(model: ir.Model) -> tuple[ir.Model, int]:
     return lifted, len(found)
 
 
-def _for_tool(model: ir.Model, defaults: list[str]) -> ir.Model:
-    """A copy that the tool does not mix up.
+def _for_tool(model: ir.Model, defaults: list[str]) -> tuple[ir.Model, dict[str, str]]:
+    """A copy that the tool does not mix up, and what its nodes are called there.
 
     The tool finds nodes and values by name in one table, and takes an initializer for a constant
     even when it is an input, too.
     """
     handed = model.clone()
     graph = handed.graph
+    names: dict[str, str] = {}
     taken = {value.name for value in (*graph.inputs, *graph.initializers.values())}
     taken |= {value.name for node in graph for value in node.outputs}
     for node in graph:
@@ -251,10 +253,11 @@ def _for_tool(model: ir.Model, defaults: list[str]) -> ir.Model:
             number += 1
             name = f"{stem}_node{number}"
         taken.add(name)
+        names[node.name or ""] = name
         node.name = name
     for name in defaults:
         del graph.initializers[name]
-    return handed
+    return handed, names
 
 
 def _read_back(folder: Path, before: ir.Model, defaults: list[str]) -> Restored:

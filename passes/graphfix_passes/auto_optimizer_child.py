@@ -20,6 +20,8 @@ MISSING = 3
 """Exit status for an interpreter without the libraries."""
 PACKAGE = "components.debug.surgeon"
 """Folder of the distribution ``msit`` that holds the tool's own package."""
+_BIG_KERNEL = "auto_optimizer.pattern.knowledges.big_kernel"
+"""Where the rule is that is no part of the tool's pool of rules."""
 
 
 def main(text: str) -> None:
@@ -42,12 +44,24 @@ def main(text: str) -> None:
 
 def _knowledge(options: Any, graph: Any) -> Any:
     if options["nodes"]:
-        module = "auto_optimizer.pattern.knowledges.big_kernel.knowledge_big_kernel"
+        _repair_big_kernel()
+        module = f"{_BIG_KERNEL}.knowledge_big_kernel"
         return getattr(_module(module), options["knowledge"])(graph, *options["nodes"])
     pool = _module("auto_optimizer.pattern").KnowledgeFactory.get_knowledge_pool()
     knowledge = pool[options["knowledge"]]
     knowledge.reset()
     return knowledge
+
+
+def _repair_big_kernel() -> None:
+    """Hand a shape over as a list: the tool asks for its truth value, which no array has."""
+    refactor = _module(f"{_BIG_KERNEL}.transform_refactor").TransformRefactor
+    update = refactor.update_layernorm
+
+    def with_list(self: Any, matches: Any, shape: Any) -> None:
+        update(self, matches, shape if shape is None else [int(size) for size in shape])
+
+    refactor.update_layernorm = with_list
 
 
 def _module(name: str) -> Any:

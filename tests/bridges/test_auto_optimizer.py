@@ -1,5 +1,6 @@
 """The auto-optimizer pass with the tool itself: its golden cases, and what must not go through."""
 
+from collections import Counter
 from pathlib import Path
 
 import ml_dtypes
@@ -7,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from graphfix.model import check, from_text, load, save, to_text
+from graphfix.model import check, from_text, infer_shapes, load, save, to_text
 from graphfix.rewrite import PassContext, PassResult
 from graphfix_passes._auto_optimizer_rules import Knowledge
 from graphfix_passes.auto_optimizer import AutoOptimizer
@@ -90,6 +91,80 @@ def test_what_the_tool_drops_or_mixes_up_is_as_it_was() -> None:
     assert after.graph.initializers["stop"].is_graph_input()
     assert after.graph.initializers["brain"].const_value is brain
     assert [rewrite.removed for rewrite in result.rewrites] == [("f",)]
+
+
+LAYER = """
+   [{n}q] {n}q = MatMul ({x}, w)
+   [{n}qb] {n}qb = Add (b, {n}q)
+   [{n}qs] {n}qs = Reshape ({n}qb, split)
+   [{n}qt] {n}qt = Transpose <perm = [0, 2, 1, 3]> ({n}qs)
+   [{n}k] {n}k = MatMul ({x}, w)
+   [{n}kb] {n}kb = Add (b, {n}k)
+   [{n}ks] {n}ks = Reshape ({n}kb, split)
+   [{n}kt] {n}kt = Transpose <perm = [0, 2, 3, 1]> ({n}ks)
+   [{n}v] {n}v = MatMul ({x}, w)
+   [{n}vb] {n}vb = Add (b, {n}v)
+   [{n}vs] {n}vs = Reshape ({n}vb, split)
+   [{n}vt] {n}vt = Transpose <perm = [0, 2, 1, 3]> ({n}vs)
+   [{n}qk] {n}qk = MatMul ({n}qt, {n}kt)
+   [{n}scaled] {n}scaled = Div ({n}qk, two)
+   [{n}masked] {n}masked = Add ({n}scaled, far)
+   [{n}soft] {n}soft = Softmax <axis = 3> ({n}masked)
+   [{n}a] {n}a = MatMul ({n}soft, {n}vt)
+   [{n}at] {n}at = Transpose <perm = [0, 2, 1, 3]> ({n}a)
+   [{n}joined] {n}joined = Reshape ({n}at, join)
+   [{n}o] {n}o = MatMul ({n}joined, w)
+   [{n}ob] {n}ob = Add (b, {n}o)
+   [{n}end] {n}end = Add ({n}ob, {x})
+"""
+NORM = """
+   [{n}mean] {n}mean = ReduceMean <axes = [-1]> ({x})
+   [{n}sub] {n}sub = Sub ({x}, {n}mean)
+   [{n}pow] {n}pow = Pow ({n}sub, two)
+   [{n}var] {n}var = ReduceMean <axes = [-1]> ({n}pow)
+   [{n}eps] {n}eps = Add ({n}var, small)
+   [{n}root] {n}root = Sqrt ({n}eps)
+   [{n}div] {n}div = Div ({n}sub, {n}root)
+   [{n}mul] {n}mul = Mul ({n}div, b)
+   [{n}add] {y} = Add ({n}mul, b)
+"""
+
+
+def test_attention_as_atc_fuses_it(tmp_path: Path) -> None:
+    nodes = "".join(
+        [
+            NORM.format(n="n1", x="x", y="h1"),
+            LAYER.format(n="a1", x="h1"),
+            NORM.format(n="n2", x="a1end", y="h2"),
+            LAYER.format(n="a2", x="h2"),
+            NORM.format(n="n3", x="a2end", y="h3"),
+        ]
+    )
+    text = f"""
+    <ir_version: 8, opset_import: ["" : 11]>
+    main (float[1,3,4] x, float[1,1,1,3] mask) => (float[1,3,4] y)
+    <float[4,4] w = {{1, 0.5, 0, 2, -1, 0, 0.5, 1, 0, 1, 1, 0, 0.5, 0, -1, 1}},
+     float[4] b = {{0.5, 1, -0.5, 2}}, float two = {{2}}, float small = {{0.00001}},
+     float one = {{1}}, float low = {{-10000}}, int64[4] split = {{1, 3, 2, 2}},
+     int64[3] join = {{1, 3, 4}}>
+    {{
+       [mask_sub] m = Sub (one, mask)
+       [mask_mul] far = Mul (m, low)
+       {nodes}
+       [end] y = Relu (h3)
+    }}
+    """
+    source = tmp_path / "model.onnx"
+    model = from_text(text)
+    infer_shapes(model)
+    save(model, source)
+    pipeline = "auto-optimizer{knowledge=big-kernel,start=n1add,end=a1end}"
+    result = run("apply", source, "--passes", pipeline)
+    assert result.code == 0, result.err
+    operators = Counter(node.op_type for node in load(tmp_path / "model.fixed.onnx").graph)
+    # Only those of the normalisations are left; two dims between the first and the last of them.
+    assert operators["Div"] == 3
+    assert operators["Reshape"] == 8 + 2
 
 
 def test_a_rule_that_computes_something_else_is_undone(tmp_path: Path) -> None:
