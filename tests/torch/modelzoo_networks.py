@@ -323,16 +323,17 @@ class Ssd(nn.Module):
 
 
 class LprNet(nn.Module):
-    """Maps of several depths, each divided by the mean of its squares over everything."""
+    """A pool that takes every other channel, and maps divided by the mean of all their squares."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.second = conv(3, 8), conv(8, 8, 3, 2)
+        self.first, self.second = conv(3, 8), conv(4, 8)
+        self.pool = nn.MaxPool3d((1, 3, 3), (2, 1, 2))
         self.head = nn.Conv2d(16, 7, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.first(x)
-        parts = [F.avg_pool2d(x, 3, 2, 1), self.second(x)]
+        parts = [x[..., 1:-1, 1:-1:2], self.second(self.pool(x.unsqueeze(1)).squeeze(1))]
         parts = [part / torch.mean(torch.pow(part, 2)) for part in parts]
         return self.head(torch.cat(parts, 1)).mean(2)
 

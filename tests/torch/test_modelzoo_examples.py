@@ -92,6 +92,10 @@ def is_the_transpose_of_keys(node: ir.Node) -> bool:
     return list(perm or ()) == [0, 2, 3, 1]
 
 
+def divides_scores(node: ir.Node) -> bool:
+    return node.op_type == "Div" and made_by(node.inputs[0]) == "MatMul"
+
+
 def multiplies_three_dims(node: ir.Node) -> bool:
     """A layer on hidden states [batch, tokens, H]."""
     x = node.inputs[0] if node.op_type == "MatMul" else None
@@ -108,6 +112,10 @@ def has_a_batch_of_five(node: ir.Node) -> bool:
 
 def runs_both_ways(node: ir.Node) -> bool:
     return node.op_type == "GRU" and node.attributes.get_string("direction") == "bidirectional"
+
+
+def pools_three_axes(node: ir.Node) -> bool:
+    return node.op_type == "MaxPool" and len(node.attributes.get_ints("kernel_shape") or ()) == 3
 
 
 def reduces_all_without_saying_so(node: ir.Node) -> bool:
@@ -129,7 +137,7 @@ EXAMPLES: Mapping[str, Example] = {
             "tokens": tokens(2, 7),
             "attention_mask": lambda: torch.tensor([[1] * 7, [1] * 4 + [0] * 3]),
         },
-        multiplies_three_dims,
+        lambda node: divides_scores(node) or multiplies_three_dims(node),
         data=True,
         dynamo=True,
     ),
@@ -160,11 +168,13 @@ EXAMPLES: Mapping[str, Example] = {
     "gpt2": Example(
         networks.Gpt2,
         {"tokens": tokens(2, 7)},
-        lambda node: node.op_type == "Gemm" or is_the_transpose_of_keys(node),
+        lambda node: divides_scores(node) or is_op("Gemm")(node) or is_the_transpose_of_keys(node),
         outputs=("logits", "first", "second"),
     ),
     "lprnet": Example(
-        networks.LprNet, {"image": noise(1, 3, 12, 20)}, reduces_all_without_saying_so
+        networks.LprNet,
+        {"image": noise(1, 3, 12, 21)},
+        lambda node: pools_three_axes(node) or reduces_all_without_saying_so(node),
     ),
     "rawnet2": Example(
         networks.RawNet2, {"wave": noise(1, 1300)}, has_a_kernel_that_is_long_or_has_one_axis
