@@ -55,8 +55,8 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "Shapes and dynamics": (
         "dynamic-shape",
-        "fold-shapes",
         "empty-slice",
+        "fold-shapes",
         "out-nodes",
         "resize-scales",
         "shape-range",
@@ -108,6 +108,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "large-conv-split",
         "layernorm",
         "pad-fold",
+        "pool-dilation",
         "pool-split",
         "pool3d-to-pool2d",
         "reflect-pad",

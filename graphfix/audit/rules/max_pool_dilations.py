@@ -14,7 +14,8 @@ class MaxPoolDilations(NodeRule):
     """A MaxPool over one or two dims has dilations.
 
     ATC maps it to MaxPoolV3, which has none: neighbours are compared in place of elements that are
-    apart, and the output is larger. MaxPool3D, for three dims, has them.
+    apart, and the output is larger. ``pool-dilation`` slices the elements out, then takes their
+    Max. MaxPool3D, for three dims, has dilations.
     """
 
     id = "GF317"
@@ -34,5 +35,5 @@ class MaxPoolDilations(NodeRule):
             yield self.finding(
                 f"has dilations {list(found.dilations)}, which ATC ignores",
                 view.label(node),
-                advice="gather the elements with Slice first, then take their Max",
+                remedy="pool-dilation",
             )
