@@ -16,6 +16,7 @@ import graphfix_passes
 from graphfix.pipeline import option_fields, options_help
 from graphfix.plugins import load_registry
 from graphfix.rewrite.base import Pass
+from tests import golden
 
 ROOT = Path(__file__).parents[1]
 PASSES = sorted(graphfix_passes.PLUGIN.passes)
@@ -204,19 +205,22 @@ def test_the_table_of_passes_is_sorted() -> None:
 
 @pytest.mark.parametrize("name", PASSES)
 def test_a_pass_has_a_golden_file(name: str) -> None:
-    assert (ROOT / "golden" / "passes" / f"{name}.md").is_file()
+    assert (ROOT / "golden" / "passes" / golden.file_of(name)).is_file()
 
 
 def test_every_golden_file_belongs_to_a_pass() -> None:
-    assert {path.stem for path in (ROOT / "golden" / "passes").glob("*.md")} <= set(PASSES)
+    files = {path.name for path in (ROOT / "golden" / "passes").glob("*.md")}
+    assert files <= {golden.file_of(name) for name in PASSES}
 
 
 @pytest.mark.parametrize("name", PASSES)
 def test_module_and_class_are_called_like_the_pass(name: str) -> None:
     path = graphfix_passes.PLUGIN.passes[name]
-    words = name.split("-")
+    family, _, own_name = name.rpartition(":")
+    words = own_name.split("-")
     module, _, cls = path.partition(":")
-    assert module == f"graphfix_passes.{'_'.join(words)}"
+    own_module = "_".join([family, *words] if family else words)
+    assert module in (f"graphfix_passes.{own_module}", f"graphfix_passes.{family}_passes")
     assert cls.lower() == "".join(words)
 
 

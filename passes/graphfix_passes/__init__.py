@@ -43,16 +43,26 @@ PLUGIN = Plugin(
         "instancenorm": "graphfix_passes.instancenorm:Instancenorm",
         "int64-to-int32": "graphfix_passes.int64_to_int32:Int64ToInt32",
         "ir:add-default-attributes": "graphfix_passes.ir_passes:AddDefaultAttributes",
-        "ir:clear-metadata-and-doc-string": "graphfix_passes.ir_passes:ClearMetadata",
-        "ir:common-subexpression-elimination": "graphfix_passes.ir_passes:CommonSubexpressions",
-        "ir:deduplicate-hashed-initializers": "graphfix_passes.ir_passes:HashedInitializers",
-        "ir:deduplicate-initializers": "graphfix_passes.ir_passes:EqualInitializers",
+        "ir:clear-metadata-and-doc-string": "graphfix_passes.ir_passes:ClearMetadataAndDocString",
+        "ir:common-subexpression-elimination": (
+            "graphfix_passes.ir_passes:CommonSubexpressionElimination"
+        ),
+        "ir:deduplicate-hashed-initializers": (
+            "graphfix_passes.ir_passes:DeduplicateHashedInitializers"
+        ),
+        "ir:deduplicate-initializers": "graphfix_passes.ir_passes:DeduplicateInitializers",
         "ir:inline": "graphfix_passes.ir_passes:Inline",
-        "ir:lift-constants-to-initializers": "graphfix_passes.ir_passes:LiftConstants",
-        "ir:lift-subgraph-initializers-to-main-graph": "graphfix_passes.ir_passes:LiftInner",
+        "ir:lift-constants-to-initializers": (
+            "graphfix_passes.ir_passes:LiftConstantsToInitializers"
+        ),
+        "ir:lift-subgraph-initializers-to-main-graph": (
+            "graphfix_passes.ir_passes:LiftSubgraphInitializersToMainGraph"
+        ),
         "ir:name-fix": "graphfix_passes.ir_passes:NameFix",
         "ir:output-fix": "graphfix_passes.ir_passes:OutputFix",
-        "ir:remove-initializers-from-inputs": "graphfix_passes.ir_passes:DefaultsToConstants",
+        "ir:remove-initializers-from-inputs": (
+            "graphfix_passes.ir_passes:RemoveInitializersFromInputs"
+        ),
         "ir:remove-unused-functions": "graphfix_passes.ir_passes:RemoveUnusedFunctions",
         "ir:remove-unused-nodes": "graphfix_passes.ir_passes:RemoveUnusedNodes",
         "ir:remove-unused-opsets": "graphfix_passes.ir_passes:RemoveUnusedOpsets",

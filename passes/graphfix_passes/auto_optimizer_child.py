@@ -86,7 +86,7 @@ if __name__ == "__main__":
         _find_tool()
         main(sys.argv[1])
     except ImportError as error:
-        print(error)
+        sys.stderr.write(f"{error}\n")
         sys.exit(MISSING)
     except Exception as error:  # noqa: BLE001  # the parent gets one line, not a traceback
         sys.exit(f"{type(error).__name__}: {error}")

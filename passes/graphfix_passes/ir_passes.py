@@ -16,7 +16,12 @@ from graphfix_passes._ir_pass import IrPass
 
 @dataclass(frozen=True, kw_only=True)
 class AddDefaultAttributes(IrPass):
-    """Write attributes that are left out with the defaults that the operator has."""
+    """Write attributes that are left out with the defaults that the operator has.
+
+    Why
+        A reader with other defaults than ONNX takes them as they are meant; ``explicit-attrs``
+        writes only those that ATC reads otherwise.
+    """
 
     name = "ir:add-default-attributes"
 
@@ -26,8 +31,13 @@ class AddDefaultAttributes(IrPass):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClearMetadata(IrPass):
-    """Remove metadata and doc strings of graphs, nodes and functions; the model keeps its own."""
+class ClearMetadataAndDocString(IrPass):
+    """Remove metadata and doc strings of graphs, nodes and functions; the model keeps its own.
+
+    Why
+        Exporters leave stack traces and names of classes in every node, which make a file larger
+        and tell about the sources.
+    """
 
     name = "ir:clear-metadata-and-doc-string"
 
@@ -37,8 +47,12 @@ class ClearMetadata(IrPass):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommonSubexpressions(IrPass):
-    """Replace nodes that compute what another one computes already."""
+class CommonSubexpressionElimination(IrPass):
+    """Replace nodes that compute what another one computes already.
+
+    Why
+        What is computed twice costs twice; ``cse`` does the same, in branches and functions too.
+    """
 
     name = "ir:common-subexpression-elimination"
 
@@ -51,8 +65,12 @@ class CommonSubexpressions(IrPass):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HashedInitializers(IrPass):
-    """Keep one of equal initializers, which are found by a hash of their content."""
+class DeduplicateHashedInitializers(IrPass):
+    """Keep one of equal initializers, which are found by a hash of their content.
+
+    Why
+        An exporter writes a weight once for each use of it, and a large one costs memory each time.
+    """
 
     name = "ir:deduplicate-hashed-initializers"
 
@@ -65,8 +83,12 @@ class HashedInitializers(IrPass):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EqualInitializers(IrPass):
-    """Keep one of equal initializers, up to a size."""
+class DeduplicateInitializers(IrPass):
+    """Keep one of equal initializers, up to a size.
+
+    Why
+        An exporter writes the same small constants for every layer.
+    """
 
     name = "ir:deduplicate-initializers"
 
@@ -80,7 +102,11 @@ class EqualInitializers(IrPass):
 
 @dataclass(frozen=True, kw_only=True)
 class Inline(IrPass):
-    """Put the bodies of functions in place of their calls."""
+    """Put the bodies of functions in place of their calls.
+
+    Why
+        Many tools know no functions of the model itself.
+    """
 
     name = "ir:inline"
 
@@ -90,8 +116,13 @@ class Inline(IrPass):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiftConstants(IrPass):
-    """Make Constant nodes initializers."""
+class LiftConstantsToInitializers(IrPass):
+    """Make Constant nodes initializers.
+
+    Why
+        Initializers are read everywhere, forms of Constant other than ``value`` are not;
+        ``constants`` takes all of them, whatever their size.
+    """
 
     name = "ir:lift-constants-to-initializers"
 
@@ -106,8 +137,12 @@ class LiftConstants(IrPass):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiftInner(IrPass):
-    """Move initializers of subgraphs to the main graph."""
+class LiftSubgraphInitializersToMainGraph(IrPass):
+    """Move initializers of subgraphs to the main graph.
+
+    Why
+        Tools that look at the weights of a model look at those of the main graph.
+    """
 
     name = "ir:lift-subgraph-initializers-to-main-graph"
 
@@ -118,7 +153,12 @@ class LiftInner(IrPass):
 
 @dataclass(frozen=True, kw_only=True)
 class NameFix(IrPass):
-    """Give nodes and values names that are unique in the whole model."""
+    """Give nodes and values names that are unique in the whole model.
+
+    Why
+        onnxruntime refuses equal names of nodes, and tools that go by names mix up what has none;
+        ``names`` names only what ATC wants named.
+    """
 
     name = "ir:name-fix"
 
@@ -129,7 +169,14 @@ class NameFix(IrPass):
 
 @dataclass(frozen=True, kw_only=True)
 class OutputFix(IrPass):
-    """Put an Identity in front of graph outputs that are inputs, or there twice."""
+    """Put an Identity in front of graph outputs that are inputs, or there twice.
+
+    Why
+        onnx-ir wants every output made by a node, and made for it alone.
+
+    Rewrites
+        An input that is an output, too, gets a new name, and an Identity makes the output.
+    """
 
     name = "ir:output-fix"
 
@@ -139,8 +186,16 @@ class OutputFix(IrPass):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DefaultsToConstants(IrPass):
-    """Take initializers out of the inputs, so that they are constants."""
+class RemoveInitializersFromInputs(IrPass):
+    """Take initializers out of the inputs, so that they are constants.
+
+    Why
+        An initializer that is an input is a default that the caller may replace, so that nothing is
+        folded into it; old exporters write all weights so.
+
+    Leaves alone
+        The numbers: what was the default holds from now on. ``sim{freeze}`` does the same.
+    """
 
     name = "ir:remove-initializers-from-inputs"
 
@@ -151,7 +206,11 @@ class DefaultsToConstants(IrPass):
 
 @dataclass(frozen=True, kw_only=True)
 class RemoveUnusedFunctions(IrPass):
-    """Remove functions that nothing calls."""
+    """Remove functions that nothing calls.
+
+    Why
+        They are left behind when calls are inlined or removed.
+    """
 
     name = "ir:remove-unused-functions"
 
@@ -162,7 +221,11 @@ class RemoveUnusedFunctions(IrPass):
 
 @dataclass(frozen=True, kw_only=True)
 class RemoveUnusedNodes(IrPass):
-    """Remove nodes and initializers that nothing reads."""
+    """Remove nodes and initializers that nothing reads.
+
+    Why
+        They are left behind by rewrites; ``prune`` removes functions and opset imports, too.
+    """
 
     name = "ir:remove-unused-nodes"
 
@@ -173,7 +236,11 @@ class RemoveUnusedNodes(IrPass):
 
 @dataclass(frozen=True, kw_only=True)
 class RemoveUnusedOpsets(IrPass):
-    """Remove opset imports of domains that no node has."""
+    """Remove opset imports of domains that no node has.
+
+    Why
+        A tool may refuse a model for a domain that it does not know, used or not.
+    """
 
     name = "ir:remove-unused-opsets"
 

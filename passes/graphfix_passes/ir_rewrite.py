@@ -23,7 +23,20 @@ _OLDEST_OPSET = 11
 
 @dataclass(frozen=True, kw_only=True)
 class Rewrite(IrPass):
-    """Apply rewrite rules of onnxscript: its default ones, or those that are named."""
+    """Apply rewrite rules of onnxscript: its default ones, or those that are named.
+
+    Why
+        They fuse and simplify patterns that torch's exporter writes, and new releases bring more.
+
+    Rewrites
+        What the rules find, by the shapes that are written in the model.
+
+    Leaves alone
+        Models of opsets below 11, for which the rules write operators in a form they do not have.
+
+    Numerics
+        Normalizations and factors that go into weights round differently.
+    """
 
     name = "ir:rewrite"
     example = "ir:rewrite{rules=[transpose-transpose,matmul-add-to-gemm]}"

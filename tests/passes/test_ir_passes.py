@@ -12,7 +12,11 @@ from graphfix.errors import PassError
 from graphfix.model import from_text, save
 from graphfix.rewrite import PassContext, Selector
 from graphfix_passes._ir_pass import IrPass
-from graphfix_passes.ir_passes import ClearMetadata, EqualInitializers, RemoveUnusedFunctions
+from graphfix_passes.ir_passes import (
+    ClearMetadataAndDocString,
+    DeduplicateInitializers,
+    RemoveUnusedFunctions,
+)
 from tests.cli_runner import run
 
 MODEL = """
@@ -33,7 +37,7 @@ def test_metadata_goes_and_is_reported() -> None:
     model.graph[0].doc_string = "a node"
     model.graph.metadata_props["of"] = "the graph"
     model.graph[0].metadata_props["by"] = "me"
-    result = ClearMetadata().run(model, PassContext())
+    result = ClearMetadataAndDocString().run(model, PassContext())
     assert not result.model.graph.metadata_props
     assert (result.model.graph[0].doc_string, result.model.graph[0].metadata_props) == (None, {})
     assert [rewrite.note for rewrite in result.rewrites] == [
@@ -49,7 +53,7 @@ def test_what_is_not_a_node_is_reported() -> None:
 
 def test_a_whole_model_has_no_selection() -> None:
     with pytest.raises(PassError, match=r"^this pass takes the whole model; remove select=$"):
-        ClearMetadata(select=Selector("op=Relu")).run(from_text(MODEL), PassContext())
+        ClearMetadataAndDocString(select=Selector("op=Relu")).run(from_text(MODEL), PassContext())
 
 
 def test_a_failure_is_told_without_a_traceback() -> None:
@@ -72,7 +76,7 @@ def test_the_libraries_do_not_talk(caplog: pytest.LogCaptureFixture) -> None:
     for name in ("v", "w"):
         model.graph.inputs.append(model.graph.initializers[name])
     with caplog.at_level(logging.DEBUG):
-        EqualInitializers().run(model, PassContext())
+        DeduplicateInitializers().run(model, PassContext())
     assert not caplog.records
     assert logging.getLogger("onnx_ir").level == logging.NOTSET
 
