@@ -206,6 +206,35 @@ class Bert(nn.Module):
         return self.head(x)
 
 
+class TransformerXl(nn.Module):
+    """One text [length, 1, H] after what is remembered of it; scores shifted by their distance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.out = (nn.Linear(16, 16, bias=False) for _ in range(4))
+        self.far, self.down = nn.Linear(16, 16), nn.Linear(16, 16)
+        self.register_buffer("distances", torch.randn(9, 2, 8))
+
+    def forward(self, x: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
+        length = x.shape[0]
+        q = self.q(x).view(length, 1, 2, 8)
+        known = torch.cat([memory, x], 0)
+        k = self.k(known).view(-1, 1, 2, 8)
+        v = self.v(known).view(-1, 1, 2, 8)
+        near = torch.einsum("ibnd,jbnd->bnij", q, k)
+        far = torch.einsum("ibnd,jnd->bnij", q, self.distances)
+        weights = F.softmax((near + self._shift(far)) / math.sqrt(8), dim=-1)
+        y = torch.einsum("bnij,jbnd->ibnd", weights, v).reshape(length, 1, 16)
+        x = x + self.out(y)
+        return x + self.down(F.relu(self.far(x)))
+
+    @staticmethod
+    def _shift(x: torch.Tensor) -> torch.Tensor:
+        batch, heads, rows, cols = x.shape
+        padded = torch.cat([torch.zeros(batch, heads, rows, 1), x], dim=3)
+        return padded.view(batch, heads, cols + 1, rows)[:, :, 1:].reshape(x.shape)
+
+
 class Tsm(nn.Module):
     """Eight pictures a clip; some channels go to the picture before, some to the one after."""
 

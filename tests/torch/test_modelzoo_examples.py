@@ -98,8 +98,9 @@ def divides_scores(node: ir.Node) -> bool:
 
 def multiplies_three_dims(node: ir.Node) -> bool:
     """A layer on hidden states [batch, tokens, H]."""
-    x = node.inputs[0] if node.op_type == "MatMul" else None
-    return x is not None and x.shape is not None and len(x.shape) == 3
+    if node.op_type != "MatMul":
+        return False
+    return [len(x.shape) if x and x.shape else None for x in node.inputs] == [3, 2]
 
 
 def slices_a_slice(node: ir.Node) -> bool:
@@ -181,6 +182,12 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "ssd": Example(
         networks.Ssd, {"image": noise(1, 3, 32, 32)}, is_op("NonMaxSuppression"), custom=True
+    ),
+    "transformer-xl": Example(
+        networks.TransformerXl,
+        {"words": noise(5, 1, 16), "memory": noise(4, 1, 16)},
+        lambda node: is_op("Einsum")(node) or multiplies_three_dims(node),
+        opset=12,
     ),
     "tsm": Example(
         networks.Tsm,
