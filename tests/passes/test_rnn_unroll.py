@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from graphfix.model import from_text
+from graphfix.rewrite import PassContext
 from graphfix.rewrite.select import Selector
 from graphfix_passes.rnn_unroll import RnnUnroll
 from tests.passes.random_graphs import Grower, hold
@@ -17,3 +19,16 @@ def layers(grow: Grower) -> Sequence[ir.Value]:
 def test_whatever_layers_have() -> None:
     item = RnnUnroll(select=Selector("op=LSTM|GRU|RNN"))
     hold(item, layers, opsets=(9, 11, 13, 18, 21), examples=16, least=0.3)
+
+
+def test_no_steps_stay() -> None:
+    """Which end the process in onnxruntime 1.23."""
+    model = from_text(
+        """
+        <ir_version: 8, opset_import: ["" : 13]>
+        main (float[0,1,1] x, float[1,1,1] w) => (float[1,1,1] h)
+        { y, h = RNN <hidden_size = 1> (x, w, w) }
+        """
+    )
+    (skip,) = RnnUnroll().run(model, PassContext()).skips
+    assert skip.reason == "it has 0 steps, and limit=128"
