@@ -100,6 +100,7 @@ PLUGIN = Plugin(
         "rnn-split": "graphfix_passes.rnn_split:RnnSplit",
         "rnn-states": "graphfix_passes.rnn_states:RnnStates",
         "rnn-unroll": "graphfix_passes.rnn_unroll:RnnUnroll",
+        "roi-extractor": "graphfix_passes.roi_extractor:RoiExtractor",
         "scatter": "graphfix_passes.scatter:Scatter",
         "selu": "graphfix_passes.selu:Selu",
         "shape-range": "graphfix_passes.shape_range:ShapeRange",
