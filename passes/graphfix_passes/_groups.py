@@ -142,5 +142,10 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "rnn-states",
         "rnn-unroll",
     ),
-    "Detection and custom operators": ("deform-conv", "gridsample", "nms-tail"),
+    "Detection and custom operators": (
+        "deform-conv",
+        "gridsample",
+        "nms-tail",
+        "roi-extractor",
+    ),
 }
