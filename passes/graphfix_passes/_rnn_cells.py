@@ -55,8 +55,9 @@ class Cell:
     reset_after: bool
 
     def number(self, value: float) -> ir.Value:
-        """A scalar of the type of the data."""
-        return self.rw.const(np.array(value), self.dtype)
+        """A scalar of the type of the data, infinite where that ends earlier."""
+        with np.errstate(over="ignore"):
+            return self.rw.const(np.array(value), self.dtype)
 
     def rnn(
         self, x: ir.Value, state: Sequence[State], w: Weights, f: Sequence[Activation]

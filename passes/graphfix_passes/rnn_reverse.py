@@ -22,8 +22,6 @@ _STEPS_SINCE = 10
 """The opset in which Slice got steps."""
 _BEYOND = int(np.iinfo(np.int32).min)
 """In front of every first element, and no trouble for compilers that compute sizes in int32."""
-
-
 _FARTHEST = 2**31 - 2
 """Limits beyond this on either side are outside of every axis."""
 
