@@ -96,6 +96,8 @@ PLUGIN = Plugin(
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
         "resize-nearest": "graphfix_passes.resize_nearest:ResizeNearest",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
+        "resize1d-to-resize2d": "graphfix_passes.resize1d_to_resize2d:Resize1dToResize2d",
+        "resize3d-split": "graphfix_passes.resize3d_split:Resize3dSplit",
         "rnn-reverse": "graphfix_passes.rnn_reverse:RnnReverse",
         "rnn-split": "graphfix_passes.rnn_split:RnnSplit",
         "rnn-states": "graphfix_passes.rnn_states:RnnStates",

@@ -120,6 +120,8 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "prelu-slope",
         "resize-canonical",
         "resize-nearest",
+        "resize1d-to-resize2d",
+        "resize3d-split",
         "selu",
     ),
     "Attention and matrix products": (
