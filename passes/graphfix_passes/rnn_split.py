@@ -19,8 +19,8 @@ class RnnSplit(RewritePass):
     """Split a bidirectional LSTM, GRU or RNN into one that runs forward and one in reverse.
 
     Why
-        Scripts of Ascend's ModelZoo split bidirectional layers by hand. Each half can then be turned
-        (``rnn-reverse``) or unrolled (``rnn-unroll``) alone.
+        Scripts of Ascend's ModelZoo split bidirectional layers by hand. Each half can then be
+        turned (``rnn-reverse``) or unrolled (``rnn-unroll``) alone.
 
     Rewrites
         Weights, biases, peepholes, initial states and activations go to the half they are for, the
