@@ -493,11 +493,11 @@ class Rewriter:
         """
         array, scope = _as_array(data, dtype), self._current.scope
         if array.size > 64 or not isinstance(scope, ir.Graph):
-            return self._new_const(ir.tensor(array))
+            return self._new_const(ir.Tensor(array))
         key = (id(scope), str(array.dtype), array.shape, array.tobytes())
         shared = self._shared.get(key)
         if shared is None or not shared.is_initializer():  # or its last reader has gone since
-            shared = self._shared[key] = self._new_const(ir.tensor(array))
+            shared = self._shared[key] = self._new_const(ir.Tensor(array))
         return shared
 
     def tensor(self, tensor: ir.TensorProtocol) -> ir.Value:

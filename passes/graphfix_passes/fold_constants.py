@@ -212,7 +212,7 @@ class _Folding:
         tensors = self._plan.tensors
         if not all(value in made or _is_known(value, tensors) for value in node.inputs):
             return False
-        divisor = node.inputs[1] if node.op_type in _DIVIDING else None
+        divisor = _divisor(node)
         return divisor is None or _is_known(divisor, tensors) or not _is_whole(divisor, region)
 
     def _size(self, node: ir.Node, region: Region) -> int | None:
@@ -226,7 +226,7 @@ class _Folding:
 
     def _refusal(self, node: ir.Node, region: Region) -> str | None:
         """Why the node cannot be computed."""
-        divisor = node.inputs[1] if node.op_type in _DIVIDING else None
+        divisor = _divisor(node)
         if divisor is None or not _is_whole(divisor, region):
             return None
         tensor = known_tensor(divisor, self._plan.tensors)
@@ -268,13 +268,11 @@ def _is_foldable(node: ir.Node, made: Container[ir.Value]) -> bool:
     if node.domain not in _STANDARD or node.op_type in ("Constant", "Dropout") or draws(node):
         return False
     given = [value for value in node.inputs if value is not None]
+    if not given or not all(value in made or _is_constant(value) for value in given):
+        return False
     if node.op_type == "Identity" and given[0] not in made:
         return False  # it is read as the constant it repeats
-    return (
-        bool(given)
-        and all(value in made or _is_constant(value) for value in given)
-        and not any(subgraphs_of_node(node))
-    )
+    return not any(subgraphs_of_node(node))
 
 
 def _is_constant(value: ir.Value) -> bool:
@@ -284,6 +282,10 @@ def _is_constant(value: ir.Value) -> bool:
 
 def _is_known(value: ir.Value | None, tensors: Tensors) -> bool:
     return value is None or known_tensor(value, tensors) is not None
+
+
+def _divisor(node: ir.Node) -> ir.Value | None:
+    return node.inputs[1] if node.op_type in _DIVIDING and len(node.inputs) > 1 else None
 
 
 def _is_whole(value: ir.Value, region: Region) -> bool:

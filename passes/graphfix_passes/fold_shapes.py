@@ -15,6 +15,7 @@ from graphfix.rewrite import (
     Rewriter,
     Skip,
     constant_tensor,
+    scopes,
 )
 from graphfix.rewrite.symbolic import Facts, Known, Number
 from graphfix.rewrite.symbolic.numbers import OPERATORS
@@ -66,9 +67,10 @@ class FoldShapes(RewritePass):
         """Run until nothing changes.
 
         A chain that two values share is shorter when one is gone, and where a computed shape has
-        become a constant, shape inference finds sizes that fold further on.
+        become a constant, shape inference finds sizes that fold further on. Neither is so where
+        all sizes are numbers.
         """
-        return self.run_again(model, context, lambda last: bool(last.rewrites))
+        return self.run_again(model, context, lambda last: bool(last.rewrites) and _is_open(model))
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip | None:
         """Fold what leaves the computation of sizes at this node, or the shape it takes."""
@@ -91,6 +93,16 @@ class FoldShapes(RewritePass):
             return None
         rw.note(f"{value.name} is [{', '.join(map(str, _sizes(value, rw.facts)))}]")
         return {value: chain.build(rw)}
+
+
+def _is_open(model: ir.Model) -> bool:
+    """Whether the size of a result is no number."""
+    return any(
+        value.shape is None or not value.shape.is_static()
+        for scope in scopes(model)
+        for node in scope
+        for value in node.outputs
+    )
 
 
 def _sizes(value: ir.Value | None, facts: Facts) -> tuple[Number | None, ...]:

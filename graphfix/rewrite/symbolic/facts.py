@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import prod
+from typing import cast
 
 import onnx_ir as ir
 
@@ -247,8 +248,10 @@ def _declared(value: ir.Value) -> tuple[int, ...] | None:
     """The dims if all are declared as numbers."""
     if value.shape is None:
         return None
-    dims = tuple(dim for dim in value.shape.dims if isinstance(dim, int))
-    return dims if len(dims) == len(value.shape) else None
+    for dim in value.shape.dims:
+        if not isinstance(dim, int):
+            return None
+    return cast(tuple[int, ...], value.shape.dims)  # the loop has seen to it
 
 
 def _is_large(value: ir.Value) -> bool:
