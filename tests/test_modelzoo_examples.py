@@ -28,8 +28,8 @@ graphfix apply model.onnx --recipe examples/modelzoo/u2net.yaml
 A pass that does not find what it is for fails, and what it did is verified. Names of inputs and
 outputs, and sizes, are those of the export and have to be fitted to yours. The recipes have been
 run on small models of the same topology that torch exported, not on the published weights, and not
-on a device. The scripts were read in the state of December 2023; paths
-are those below `ACL_PyTorch`.
+on a device. The scripts were read in the state of December 2023; paths are those below
+`ACL_PyTorch`.
 """
 
 

@@ -255,6 +255,21 @@ class Tsm(nn.Module):
         return y.view(count // 8, 8, 5).mean(1)
 
 
+class Unet3d(nn.Module):
+    """A volume halved, and enlarged again along three axes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.high, self.low = nn.Conv3d(1, 4, 3, padding=1), nn.Conv3d(4, 4, 3, padding=1)
+        self.head = nn.Conv3d(8, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.high(x))
+        y = F.relu(self.low(F.max_pool3d(x, 2)))
+        y = F.interpolate(y, scale_factor=2.0, mode="trilinear", align_corners=True)
+        return self.head(torch.cat([x, y], 1))
+
+
 class Conformer(nn.Module):
     """Frames made fewer, attention, a gated convolution over time; and how long each row is."""
 

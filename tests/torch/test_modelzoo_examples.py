@@ -79,6 +79,11 @@ def is_linear_on_large_maps(node: ir.Node) -> bool:
     return node.attributes.get_string("mode") == "linear"
 
 
+def enlarges_volumes(node: ir.Node) -> bool:
+    x = node.inputs[0] if node.op_type == "Resize" else None
+    return x is not None and x.shape is not None and len(x.shape) == 5
+
+
 def computes_on_int64(node: ir.Node) -> bool:
     x = node.inputs[0] if node.op_type in ("Add", "Sub", "Where", "Range", "Clip") else None
     return x is not None and x.dtype is ir.DataType.INT64
@@ -229,6 +234,7 @@ EXAMPLES: Mapping[str, Example] = {
     "u2net": Example(
         networks.U2Net, {"image": noise(1, 3, 320, 320)}, (is_linear_on_large_maps,), cosine=0.9
     ),
+    "unet3d": Example(networks.Unet3d, {"volume": noise(1, 1, 8, 12, 10)}, (enlarges_volumes,)),
     "wseg": Example(networks.Wseg, {"image": noise(1, 3, 16, 16)}, (is_between_transposes,)),
     "yolox": Example(
         networks.YoloX,
