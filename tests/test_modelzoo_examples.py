@@ -54,7 +54,7 @@ def section(path: Path) -> str:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_says_what_the_script_did_and_did_not(path: Path) -> None:
     title, paragraphs = header(path.read_text(encoding="utf-8"))
-    assert re.fullmatch(r"[\w-]+: .+[^.]", title)
+    assert re.fullmatch(r"[\w -]+: .+[^.]", title)
     assert tuple(paragraphs) == HEADINGS
     assert all(text.endswith(".") for text in paragraphs.values())
     assert 1 <= len(pipeline(path).passes) <= 4
