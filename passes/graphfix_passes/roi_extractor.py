@@ -28,8 +28,7 @@ class RoiExtractor(RewritePass):
     Rewrites
         RoiAligns of the same regions, each with those of one level by ``floor(log2(size))``, and
         ScatterNDs, ScatterElements or Adds that write the results into zeros: to a call of
-        ``ascend::RoiExtractor``. It is what mmdetection and torchvision do, for one picture or
-        several in one tensor of regions.
+        ``ascend::RoiExtractor``. It is what mmdetection does, and torchvision for one picture.
 
     Leaves alone
         Groups that choose their levels by anything else, that lack a level, or of which it is not
