@@ -113,6 +113,7 @@ PLUGIN = Plugin(
         "softmax-axis": "graphfix_passes.softmax_axis:SoftmaxAxis",
         "strip-qdq": "graphfix_passes.strip_qdq:StripQdq",
         "topk": "graphfix_passes.topk:Topk",
+        "token-pad": "graphfix_passes.token_pad:TokenPad",
         "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",
         "trilu": "graphfix_passes.trilu:Trilu",
         "where": "graphfix_passes.where:Where",

@@ -134,6 +134,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "perm-split",
         "qkv-split",
         "softmax-axis",
+        "token-pad",
     ),
     "Recurrent and control flow": (
         "gru-reset",
