@@ -19,6 +19,7 @@ from graphfix.runners.onnxruntime import Session
 from graphfix.stages.apply import ApplyRequest, apply
 from tests.corpus.cases import Exporter
 from tests.corpus.export import write
+from tests.corpus.networks import vision_transformer
 from tests.torch import modelzoo_networks as networks
 
 RECIPES = Path(__file__).parents[2] / "examples" / "modelzoo"
@@ -117,6 +118,11 @@ def is_the_transpose_of_keys(node: ir.Node) -> bool:
     return list(perm or ()) == [0, 2, 3, 1]
 
 
+def attends_to_seventeen_tokens(node: ir.Node) -> bool:
+    x = node.inputs[0] if node.op_type == "Softmax" else None
+    return x is not None and x.shape is not None and x.shape[-1] == 17
+
+
 def divides_scores(node: ir.Node) -> bool:
     return node.op_type == "Div" and made_by(node.inputs[0]) == "MatMul"
 
@@ -191,6 +197,13 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "ctpn": Example(networks.Ctpn, {"image": noise(1, 3, 16, 32)}, (runs_both_ways,), dynamo=True),
     "cyclegan": Example(networks.CycleGan, {"image": noise(1, 3, 16, 16)}, (is_op("Pad"),)),
+    "deit": Example(
+        vision_transformer.Vit,
+        {"image": noise(2, 3, 32, 32)},
+        (attends_to_seventeen_tokens,),
+        opset=17,
+        dynamo=True,
+    ),
     "facenet": Example(
         networks.FaceNet, {"image": noise(2, 3, 16, 16)}, (is_open_above,), dynamo=True
     ),
