@@ -77,6 +77,13 @@ class Resizing:
         """Whether the data are known to stay as they are."""
         return bool(self.axes) and all(axis.same for axis in self.axes)
 
+    @property
+    def remedy(self) -> str | None:
+        """The pass that says which points nearest takes: where it knows sizes and coordinates."""
+        known = all(axis.same or (axis.before and axis.after) for axis in self.axes)
+        clear = self.coordinates in (*_POSITIONS, "tf_half_pixel_for_nn")
+        return "resize-gather" if known and clear else None
+
 
 def inputs_of(node: ir.Node, view: View) -> tuple[ir.Value | None, ir.Value | None]:
     """Its ``scales`` and ``sizes``; an empty constant is left out (the form of opset 11)."""

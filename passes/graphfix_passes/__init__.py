@@ -94,6 +94,7 @@ PLUGIN = Plugin(
         "reflect-pad": "graphfix_passes.reflect_pad:ReflectPad",
         "reshape-merge": "graphfix_passes.reshape_merge:ReshapeMerge",
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
+        "resize-gather": "graphfix_passes.resize_gather:ResizeGather",
         "resize-nearest": "graphfix_passes.resize_nearest:ResizeNearest",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
         "resize1d-to-resize2d": "graphfix_passes.resize1d_to_resize2d:Resize1dToResize2d",

@@ -119,6 +119,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "mish",
         "prelu-slope",
         "resize-canonical",
+        "resize-gather",
         "resize-nearest",
         "resize1d-to-resize2d",
         "resize3d-split",

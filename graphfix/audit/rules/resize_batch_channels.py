@@ -35,5 +35,6 @@ class ResizeBatchChannels(NodeRule):
             yield self.finding(
                 f"resizes {' and '.join(map(str, lost))}, and ATC leaves batch and channels alone",
                 view.label(node),
-                advice="repeat them with Gather and constant indices",
+                remedy=what.remedy,
+                advice="" if what.remedy else "repeat them with Gather and constant indices",
             )

@@ -10,6 +10,8 @@ from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
 
 _KNOWN = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
+_CROP = "cut the region out with Slice, then resize it"
+_OTHER = "write asymmetric or pytorch_half_pixel, whichever keeps the accuracy"
 
 
 class ResizeCoordinates(NodeRule):
@@ -39,7 +41,6 @@ class ResizeCoordinates(NodeRule):
             f"has coordinate_transformation_mode={what.coordinates}, which ATC takes for asymmetric"
             + (", and its roi is not read" if crops else ""),
             view.label(node),
-            advice="cut the region out with Slice, then resize it"
-            if crops
-            else "write asymmetric or pytorch_half_pixel, whichever keeps the accuracy",
+            remedy=what.remedy,
+            advice="" if what.remedy else _CROP if crops else _OTHER,
         )

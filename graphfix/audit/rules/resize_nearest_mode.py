@@ -51,14 +51,16 @@ class ResizeNearestMode(NodeRule):
                 f"has nearest_mode={what.rounding}, which ATC does not read: other points are "
                 f"taken along {_text(moved)}",
                 view.label(node),
-                advice=_ADVICE,
+                remedy=what.remedy,
+                advice="" if what.remedy else _ADVICE,
             )
         elif floored or any(axis.factor and axis.factor.denominator > 1 for axis in moved):
             yield self.finding(
                 f"has nearest_mode={what.rounding}; ATC documents round_prefer_ceil, its kernel "
                 f"rounds down, and they differ along {_text(floored or moved)}",
                 view.label(node),
-                advice=_ADVICE,
+                remedy=what.remedy,
+                advice="" if what.remedy else _ADVICE,
                 severity=Severity.INFO,
                 evidence=Evidence.DOC,
                 citation="documentation of ONNX operators, page 09_0131 (CANN 8.3 and later)",

@@ -9,6 +9,11 @@ from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
 
+_ADVICE = (
+    "give sizes instead of scales and compare the accuracy, or use an input size that the scale "
+    "makes whole"
+)
+
 
 class ResizeRatio(NodeRule):
     """ATC turns scales into a size, and works with the ratio of the sizes from then on.
@@ -36,8 +41,8 @@ class ResizeRatio(NodeRule):
             yield self.finding(
                 f"resizes {said}: ATC works with the ratio of the sizes and takes other points",
                 view.label(node),
-                advice="give sizes instead of scales and compare the accuracy, or use an input "
-                "size that the scale makes whole",
+                remedy=what.remedy,
+                advice="" if what.remedy else _ADVICE,
             )
 
 
