@@ -50,6 +50,8 @@ def parts_of(node: ir.Node, rw: Rewriter) -> tuple[Part, ...] | Skip:
     while len(found) < _MOST_LEVELS:
         align = align_of(node, rw)
         assert align is not None, "asked before"
+        if rw.facts.dims(align.inputs[1]) is None:
+            return rw.skip("the rank of its regions is not known")
         merged = _merged(node, align, rw)
         selected = _selected(align, rw)
         if rw.producer(align.inputs[1], "Sub") is not None:
@@ -129,10 +131,11 @@ def _columns(value: ir.Value | None, rw: Rewriter) -> tuple[ir.Value, int, int] 
     if node is None or node.inputs[0] is None:
         return None
     if node.op_type == "Gather":
-        number = rw.scalar(node.inputs[1])
-        if number is None or rw.attr_int(node, "axis", 0) != 1:
+        listed = rw.ints(node.inputs[1])
+        if not listed or rw.attr_int(node, "axis", 0) != 1:
             return None
-        return node.inputs[0], int(number), int(number) + 1
+        first, last = listed[0], listed[-1] + 1
+        return (node.inputs[0], first, last) if listed == tuple(range(first, last)) else None
     kept = cuts(node, (None, None), rw)
     if isinstance(kept, Skip) or set(kept) != {1} or kept[1][2] != 1:
         return None
