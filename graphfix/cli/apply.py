@@ -330,7 +330,8 @@ def _notes(step: "StepReport") -> list[str]:
         if item["note"]:
             counted[str(item["note"])] = counted.get(str(item["note"]), 0) + 1
     for item in step.skips:
-        text = f"skipped {item['op_type']} {str(item['node'])!r}: {item['reason']}"
+        what = f"skipped {item['op_type']} {str(item['node'])!r}: " if item["node"] else ""
+        text = f"{what}{item['reason']}"
         counted[text] = counted.get(text, 0) + 1
     for text in step.notes:
         counted.setdefault(text, 1)

@@ -15,7 +15,7 @@ class Group:
     text: str
     count: int
     first: str
-    """The node the first one is about."""
+    """The node the first one is about, or that it is about none."""
 
 
 def headline(report: ApplyReport) -> str:
@@ -46,8 +46,12 @@ def number(value: float | None) -> str:
 
 
 def skips(step: StepReport) -> list[Group]:
-    """What was left alone, by operator and reason."""
-    return _grouped([(f"{s['op_type']}: {s['reason']}", str(s["node"])) for s in step.skips])
+    """What was left alone, by operator and reason; some passes speak of the whole model."""
+    found = []
+    for item in step.skips:
+        operator = f"{item['op_type']}: " if item["op_type"] else ""
+        found.append((f"{operator}{item['reason']}", str(item["node"])))
+    return _grouped(found)
 
 
 def rewrites(step: StepReport) -> list[Group]:
@@ -67,7 +71,7 @@ def _grouped(items: Sequence[tuple[str, str]]) -> list[Group]:
     found: dict[str, list[str]] = {}
     for text, node in items:
         found.setdefault(text, []).append(node)
-    return [Group(text, len(nodes), nodes[0]) for text, nodes in found.items()]
+    return [Group(text, len(nodes), nodes[0] or "the whole model") for text, nodes in found.items()]
 
 
 def comparison_row(one: OutputComparison) -> tuple[str, ...]:

@@ -266,6 +266,14 @@ def test_one_plugin_file_given_twice_is_a_clash(site: Site) -> None:
         load_registry([path, path])
 
 
+def test_passes_that_belong_together_have_a_family_in_front(site: Site) -> None:
+    site.plugin("alpha", "1.0", {"acme:a-pass": "alpha_a:A"})
+    assert "acme:a-pass" in load_registry().names()
+    site.plugin("beta", "1.0", {"acme::b": "beta_b:B"})
+    (error,) = load_registry().broken
+    assert "a pass cannot be called 'acme::b'" in str(error)
+
+
 def test_a_table_with_a_name_that_cannot_be_written_is_broken(site: Site) -> None:
     site.plugin("alpha", "1.0", {"Not Kebab": "alpha_a:A"})
     assert [str(error) for error in load_registry().broken] == [
