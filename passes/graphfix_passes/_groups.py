@@ -22,8 +22,9 @@ GROUPS: Final[Mapping[str, Group]] = {
     "ascend": Group(
         "Write the model as ATC reads it; what depends on the target is left to --passes auto.",
         "if-fold,constants,fold-shapes,fold-constants,resize-scales,resize-canonical,no-op,"
-        "gather-negative,clip-bounds,reduce-axes,softmax-axis,prelu-slope,mask-value,conv-attrs,"
-        "explicit-attrs,pool-split,large-conv-split,cse,prune,names",
+        "empty-slice,gather-negative,gather-nd,eye-like,clip-bounds,reduce-axes,"
+        "softmax-axis,prelu-slope,mask-value,conv-attrs,explicit-attrs,pool-dilation,pool-split,"
+        "large-conv-split,cse,prune,names",
     ),
     # qkv-split wants to see the Reshape to the heads, which attention-2d takes the open sizes from;
     # perm-split undoes what transpose-merge does, on purpose.
