@@ -53,9 +53,8 @@ class DataDependentShapes(NodeRule):
 
 def _is_written_back(node: ir.Node) -> bool:
     """Whether the elements that a NonZero finds are where a ScatterND writes."""
-    turned = [use.node for use in node.outputs[0].uses() if use.node.op_type == "Transpose"]
+    readers = [use.node for value in node.outputs for use in value.uses()]
+    turned = [value for each in readers if each.op_type == "Transpose" for value in each.outputs]
     return node.op_type == "NonZero" and any(
-        use.node.op_type == "ScatterND" and use.idx == 1
-        for each in turned
-        for use in each.outputs[0].uses()
+        use.node.op_type == "ScatterND" and use.idx == 1 for value in turned for use in value.uses()
     )

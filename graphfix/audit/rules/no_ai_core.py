@@ -1,7 +1,9 @@
 """GF120: operators without a kernel on the AI Core."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+import onnx_ir as ir
 
 from graphfix.audit.rule import Rule
 from graphfix.audit.view import View
@@ -53,17 +55,19 @@ class NoAiCore(Rule):
             on_core = any(kernel.ai_core for kernel in kernels)
             if op_type in _FUSED or on_core or not any(kernel.ai_cpu for kernel in kernels):
                 continue
-            remedy = _PASS.get(op_type) if _is_open_to_it(op_type, view) else None
+            # That constants are computed is a finding of its own.
+            nodes = [node for node in view.of(op_type) if node not in view.foldable]
+            if not nodes:
+                continue
+            remedy = _PASS.get(op_type) if _is_open_to_it(nodes, view) else None
             yield self.finding(
                 f"{op_type} ran on the AI CPU in 2022",
-                *view.labels(view.of(op_type)),
+                *view.labels(nodes),
                 remedy=remedy,
                 advice="" if remedy else "look at the profile of a first run",
             )
 
 
-def _is_open_to_it(op_type: str, view: View) -> bool:
-    port = _CONSTANT.get(op_type)
-    return port is None or any(
-        view.constant(view.input(node, port)) is not None for node in view.of(op_type)
-    )
+def _is_open_to_it(nodes: Sequence[ir.Node], view: View) -> bool:
+    port = _CONSTANT.get(nodes[0].op_type)
+    return port is None or any(view.is_constant(view.input(node, port)) for node in nodes)
