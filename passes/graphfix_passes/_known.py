@@ -1,9 +1,12 @@
 """What is known of a value: its dims, and whether two values must have the same."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx_ir as ir
 
 from graphfix.rewrite import Rewriter
+from graphfix.rewrite.bounds import ANY, Interval, derive
 
 Dim = int | str | None
 """A size, the name of one, or nothing."""
@@ -42,3 +45,11 @@ def known_array(value: ir.Value | None, rw: Rewriter) -> np.ndarray | None:
     array = rw.constant(value)
     known = rw.facts.value(value) if array is None else None
     return array if known is None else known.constant
+
+
+def derived_bound(value: ir.Value, rw: Rewriter) -> Interval:
+    """Between which numbers a value of the main graph lies, by the graph as it was at first."""
+    if "bounds" not in rw.memory:
+        rw.memory["bounds"] = derive(rw.model)
+    bounds: Mapping[str, Interval] = rw.memory["bounds"]
+    return bounds.get(value.name or "", ANY)

@@ -8,7 +8,8 @@ import onnx_ir as ir
 
 from graphfix.contract import Contract, InRange
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
-from graphfix.rewrite.bounds import ANY, Interval, derive, limits
+from graphfix.rewrite.bounds import Interval, limits
+from graphfix_passes._known import derived_bound
 from graphfix_passes._retype import Variable, cast_doubt, doubt, follows, retype, variables
 
 _WIDE, _NARROW = ir.DataType.INT64, ir.DataType.INT32
@@ -86,7 +87,7 @@ class Int64ToInt32(RewritePass):
         chosen = [v for v in wide if _wants(node, v) or follows(node, v, _NARROW, rw)]
         reason = doubt(node, wide, rw) or _too_large(node, wide, rw)
         if reason := reason or self._obstacle(node, chosen, rw):
-            fits = [v for v in node.outputs if _bound(v, rw).within(_LOW, _HIGH)]
+            fits = [v for v in node.outputs if derived_bound(v, rw).within(_LOW, _HIGH)]
             cast_doubt(node, wide, rw, but=fits)
             return rw.skip(reason) if chosen else None
         if not chosen:
@@ -100,7 +101,7 @@ class Int64ToInt32(RewritePass):
             inputs = [node.inputs[port] for port in variable.inputs]
             computed = [value for value in inputs if value and rw.constant(value) is None]
             for value in (*computed, *(node.outputs[port] for port in variable.outputs)):
-                if reason := self._unbounded(value, _bound(value, rw)):
+                if reason := self._unbounded(value, derived_bound(value, rw)):
                     return reason
         return ""
 
@@ -121,14 +122,6 @@ class Int64ToInt32(RewritePass):
                 if (producer := new.producer()) is not None and producer.graph is not None
             }
         )
-
-
-def _bound(value: ir.Value, rw: Rewriter) -> Interval:
-    """What follows from the graph as it was."""
-    if "bounds" not in rw.memory:
-        rw.memory["bounds"] = derive(rw.model)
-    bounds: Mapping[str, Interval] = rw.memory["bounds"]
-    return bounds.get(value.name or "", ANY)
 
 
 def _wants(node: ir.Node, variable: Variable) -> bool:

@@ -9,8 +9,8 @@ import onnx_ir as ir
 
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip
-from graphfix.rewrite.bounds import ANY, Interval, derive, limits
-from graphfix_passes._known import dims, fixed
+from graphfix.rewrite.bounds import Interval, limits
+from graphfix_passes._known import derived_bound, dims, fixed
 
 _INTEGERS: Final = 2048
 """float16 holds all integers up to here (IEEE 754 binary16: 11 significant bits)."""
@@ -56,6 +56,8 @@ class Topk(RewritePass):
         """Restate the node; what cannot be done is a note beside what can."""
         data, k = node.inputs[0], rw.input(node, 1)
         assert data is not None, "the data of TopK are not optional"
+        if not any(_is_read(value) for value in node.outputs):
+            return None
         known, axis = dims(data), rw.attr_int(node, "axis", -1)
         number = rw.attr_int(node, "k", 0) if k is None else fixed(k, rw)
         size = None if known is None else known[axis]
@@ -64,50 +66,70 @@ class Topk(RewritePass):
         last = axis == -1 or (known is not None and axis == len(known) - 1)
         order = None if last or known is None else _swapped(len(known), axis)
         integers = data.dtype is not None and data.dtype.is_integer()
-        as_floats = integers and _bound(node, data, rw).within(-_INTEGERS, _INTEGERS)
+        as_floats = integers and _are_small(node, data, rw)
         narrow = self.cast_indices and (bool(order) or _wide_readers(node.outputs[1], rw))
-        folds = number is not None and k is not None and not _is_plain(k)
+        folded = int(number) if number is not None and k is not None and _is_computed(k) else None
         obstacles = {
             "its number may differ from run to run": number is None,
             "the rank of its data is not known": not last and order is None,
             "its integers may be beyond 2048": integers and not as_floats,
         }
         stays = "; ".join(reason for reason, holds in obstacles.items() if holds)
-        if not (folds or order or as_floats or narrow):
+        if not (order or as_floats or narrow or folded is not None):
             return rw.skip(stays) if stays else None
         if stays:
             rw.note(f"{stays}, so that this stays")
+        back_to = data.dtype if as_floats else None
+        return _rebuilt(node, folded, order, back_to, narrow, rw)
 
-        inputs = list(node.inputs)
-        if folds:
-            inputs[1] = rw.const([int(number or 0)])
-        if as_floats:
-            inputs[0] = rw.op("Cast", data, to=int(ir.DataType.FLOAT))
+
+def _rebuilt(
+    node: ir.Node,
+    number: int | None,
+    order: Sequence[int] | None,
+    integers: ir.DataType | None,
+    narrow: bool,
+    rw: Rewriter,
+) -> Mapping[ir.Value, ir.Value]:
+    """The node with another number, between Transposes to an order and back, and Casts.
+
+    Integers of this type are sorted as floats; with ``narrow`` indices go through int32.
+    """
+    inputs = list(node.inputs)
+    if number is not None:
+        inputs[1] = rw.const([number])
+    if integers is not None:
+        inputs[0] = rw.op("Cast", inputs[0], to=int(ir.DataType.FLOAT))
+    if order:
+        inputs[0] = rw.op("Transpose", inputs[0], perm=order)
+    made = rw.restate(node, inputs, attributes={"axis": -1} if order else None)
+    # The first type before the Transpose, which so moves int32, and the others behind it.
+    types = (
+        [integers] if integers is not None else [],
+        [ir.DataType.INT32, ir.DataType.INT64] if narrow else [],
+    )
+    replaced = {}
+    for old, new, casts in zip(node.outputs, made, types, strict=True):
+        if not _is_read(old):
+            continue
+        for to in casts[:1]:
+            new = rw.op("Cast", new, to=int(to))
         if order:
-            inputs[0] = rw.op("Transpose", inputs[0], perm=order)
-        made = rw.restate(node, inputs, axis=-1 if order else axis)
-        casts = (
-            [int(data.dtype)] if as_floats and data.dtype is not None else [],
-            [int(ir.DataType.INT32), int(ir.DataType.INT64)] if narrow else [],
-        )
-        replaced = {}
-        for old, new, types in zip(node.outputs, made, casts, strict=True):
-            if not (old.uses() or old.is_graph_output()):
-                continue
-            for to in types[:1]:
-                new = rw.op("Cast", new, to=to)
-            if order:
-                new = rw.op("Transpose", new, perm=order)
-            for to in types[1:]:
-                new = rw.op("Cast", new, to=to)
-            replaced[old] = new
-        return replaced
+            new = rw.op("Transpose", new, perm=order)
+        for to in casts[1:]:
+            new = rw.op("Cast", new, to=int(to))
+        replaced[old] = new
+    return replaced
 
 
-def _is_plain(value: ir.Value) -> bool:
-    """Whether a constant is written as one, rather than being what follows from sizes."""
+def _is_read(value: ir.Value) -> bool:
+    return bool(value.uses()) or value.is_graph_output()
+
+
+def _is_computed(value: ir.Value) -> bool:
+    """Whether what is the same in every run follows from sizes, rather than being a constant."""
     producer = value.producer()
-    return producer is None or producer.op_type == "Constant"
+    return producer is not None and producer.op_type != "Constant"
 
 
 def _swapped(count: int, axis: int) -> Sequence[int]:
@@ -117,16 +139,13 @@ def _swapped(count: int, axis: int) -> Sequence[int]:
     return [int(each) for each in order]
 
 
-def _bound(node: ir.Node, data: ir.Value, rw: Rewriter) -> Interval:
-    """Between which numbers the data lie, by their type or by the graph as it was."""
+def _are_small(node: ir.Node, data: ir.Value, rw: Rewriter) -> bool:
+    """Whether integers lie between -2048 and 2048, by their type or by the graph."""
     assert data.dtype is not None
-    by_type = Interval(*limits(data.dtype))
-    if by_type.within(-_INTEGERS, _INTEGERS) or node.graph is not rw.model.graph:
-        return by_type
-    if "bounds" not in rw.memory:
-        rw.memory["bounds"] = derive(rw.model)
-    bounds: Mapping[str, Interval] = rw.memory["bounds"]
-    return bounds.get(data.name or "", ANY)
+    bounds = [Interval(*limits(data.dtype))]
+    if node.graph is rw.model.graph:
+        bounds.append(derived_bound(data, rw))
+    return any(bound.within(-_INTEGERS, _INTEGERS) for bound in bounds)
 
 
 def _wide_readers(indices: ir.Value, rw: Rewriter) -> bool:

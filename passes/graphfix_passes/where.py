@@ -9,8 +9,8 @@ import onnx_ir as ir
 
 from graphfix.contract import Close, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
-from graphfix.rewrite.bounds import ANY, Interval, derive, limits
-from graphfix_passes._known import known_array, same_shape
+from graphfix.rewrite.bounds import ANY, Interval, limits
+from graphfix_passes._known import derived_bound, known_array, same_shape
 from graphfix_passes._retype import retype, variables
 
 _NARROW: Final = ir.DataType.INT32
@@ -128,16 +128,11 @@ def _narrow(node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip:
 
 
 def _bound(value: ir.Value, node: ir.Node, rw: Rewriter) -> Interval:
-    """Between which numbers a value lies, by itself or by the graph as it was."""
+    """Between which numbers a value lies, by itself or by the graph."""
     array = rw.constant(value)
     if array is not None:
         return Interval(int(array.min(initial=0)), int(array.max(initial=0)))
-    if node.graph is not rw.model.graph:
-        return ANY
-    if "bounds" not in rw.memory:
-        rw.memory["bounds"] = derive(rw.model)
-    bounds: Mapping[str, Interval] = rw.memory["bounds"]
-    return bounds.get(value.name or "", ANY)
+    return derived_bound(value, rw) if node.graph is rw.model.graph else ANY
 
 
 def _added(
