@@ -114,11 +114,11 @@ class AutoOptimizer(Pass):
         python = self._interpreter()
         lifted, constants = _lift_constants(model)
         defaults = [v.name or "" for v in model.graph.inputs if v.is_initializer()]
-        with TemporaryDirectory(prefix="graphfix-auto-optimizer-") as name:
-            folder = Path(name)
+        with TemporaryDirectory(prefix="graphfix-auto-optimizer-") as path:
+            folder = Path(path)
             handed, names = _for_tool(lifted, defaults)
             save(handed, folder / "before.onnx")
-            nodes = [names[name] for name in (self.start, self.end) if name]
+            nodes = [names[node] for node in (self.start, self.end) if node]
             self._run_child(python, folder, nodes, memory_limit(model, self.memory))
             if not (folder / "after.onnx").is_file():
                 return self._nothing(model)
@@ -140,8 +140,8 @@ class AutoOptimizer(Pass):
             raise PassError("auto-optimizer picks its nodes itself; remove select=")
         if self.timeout <= 0 or self.memory < 0:
             raise PassError("timeout must be positive, and memory must not be negative")
-        wanted = self.knowledge == "big-kernel"
-        if wanted != bool(self.start and self.end) or (self.start and not wanted):
+        wanted = 2 if self.knowledge == "big-kernel" else 0
+        if sum(map(bool, (self.start, self.end))) != wanted:
             raise PassError("big-kernel, and no other rule, needs both start= and end=")
         names = [node.name or "" for node in model.graph]
         for option, node in (("start", self.start), ("end", self.end)):
@@ -200,6 +200,11 @@ class AutoOptimizer(Pass):
             reason += (
                 "; it does not look into branches and loops, and where these read values around "
                 "them it may not know the shapes"
+            )
+        if defaults := sum(value.is_initializer() for value in model.graph.inputs):
+            reason += (
+                f"; {defaults} initializers are also inputs, and no constants until "
+                "ir:remove-initializers-from-inputs stands in front"
             )
         return PassResult(model, self.contract, skips=(SkipRecord("", "", reason),))
 

@@ -9,6 +9,7 @@ import onnx_ir as ir
 import pytest
 
 from graphfix.model import check, from_text, infer_shapes, load, save, to_text
+from graphfix.pipeline import parse
 from graphfix.rewrite import PassContext, PassResult
 from graphfix_passes._auto_optimizer_rules import Knowledge
 from graphfix_passes.auto_optimizer import AutoOptimizer
@@ -218,6 +219,27 @@ def test_a_value_that_a_branch_reads_must_stay(tmp_path: Path) -> None:
     assert result.code == 1
     assert "'f'" in result.err
     assert "Traceback" not in result.err
+
+
+def test_weights_that_the_caller_may_replace_are_no_constants() -> None:
+    text = """
+    <ir_version: 3, opset_import: ["" : 13]>
+    main (float[8] x, int64[1] s, int64[1] e, int64[1] a) => (float[8] y)
+    <int64[1] s = {1}, int64[1] e = {1}, int64[1] a = {0}>
+    {
+       [nothing] n = Slice (x, s, e, a)
+       [join] c = Concat <axis = 0> (x, n)
+       [relu] y = Relu (c)
+    }
+    """
+    model = from_text(text)
+    (skip,) = rewritten(model, "empty-slice-fix").skips
+    assert skip.reason == (
+        "the rule empty-slice-fix finds nothing to change; 3 initializers are also inputs, and no "
+        "constants until ir:remove-initializers-from-inputs stands in front"
+    )
+    (first,) = parse("ir:remove-initializers-from-inputs", golden.registry()).passes
+    assert rewritten(first.run(model, PassContext()).model, "empty-slice-fix").rewrites
 
 
 def test_a_rule_that_cannot_see_all_says_so() -> None:

@@ -57,6 +57,7 @@ def test_an_unknown_rule_gets_a_suggestion_in_its_own_spelling(text: str, hint: 
         ),
         ({"timeout": 0}, "timeout must be positive, and memory must not be negative"),
         ({"start": "relu", "end": "relu"}, "big-kernel, and no other rule, needs both"),
+        ({"end": "relu"}, "big-kernel, and no other rule, needs both"),
     ],
 )
 def test_options_without_sense_are_refused(options: dict[str, Any], message: str) -> None:
