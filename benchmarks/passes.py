@@ -47,8 +47,8 @@ ALSO: Final = {
     "out-nodes": "out-nodes{keep=[y]}",
 }
 """Passes that do nothing by default."""
-APART: Final = ("sim",)
-"""A tool of its own, in a process of its own."""
+APART: Final = ("auto-optimizer", "sim")
+"""Tools of their own, in processes of their own."""
 
 OTHERS: Final = {
     "onnxsim": "import onnx, onnxsim; onnx.save(onnxsim.simplify(onnx.load(source))[0], target)",
