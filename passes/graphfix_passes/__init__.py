@@ -85,6 +85,7 @@ PLUGIN = Plugin(
         "pad-fold": "graphfix_passes.pad_fold:PadFold",
         "perm-split": "graphfix_passes.perm_split:PermSplit",
         "pool-dilation": "graphfix_passes.pool_dilation:PoolDilation",
+        "pool-indices": "graphfix_passes.pool_indices:PoolIndices",
         "pool-split": "graphfix_passes.pool_split:PoolSplit",
         "pool3d-to-pool2d": "graphfix_passes.pool3d_to_pool2d:Pool3dToPool2d",
         "prelu-slope": "graphfix_passes.prelu_slope:PreluSlope",

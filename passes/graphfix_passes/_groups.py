@@ -110,6 +110,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "layernorm",
         "pad-fold",
         "pool-dilation",
+        "pool-indices",
         "pool-split",
         "pool3d-to-pool2d",
         "reflect-pad",

@@ -13,7 +13,7 @@ class MaxPoolIndices(NodeRule):
     """A MaxPool has its second output, the positions of the maxima.
 
     ATC's plugin counts the outputs and fails when there are two, whether the second is read or not.
-    Mostly it feeds a MaxUnpool.
+    Mostly it feeds a MaxUnpool; what nothing reads ``pool-indices`` removes.
     """
 
     id = "GF315"
@@ -32,7 +32,6 @@ class MaxPoolIndices(NodeRule):
         yield self.finding(
             "has Indices as second output, which ATC refuses",
             view.label(node),
-            advice="compute the positions in another way, or upsample without them"
-            if read
-            else "remove the second output, which nothing reads",
+            remedy=None if read else "pool-indices",
+            advice="compute the positions in another way, or upsample without them" if read else "",
         )

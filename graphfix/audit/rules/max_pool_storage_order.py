@@ -27,8 +27,12 @@ class MaxPoolStorageOrder(NodeRule):
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """The attribute is 1."""
         if integer(node, "storage_order", 0) == 1:
+            read = any(value.uses() or value.is_graph_output() for value in node.outputs[1:])
             yield self.finding(
                 "has storage_order 1, which ATC refuses",
                 view.label(node),
-                advice="remove the attribute; it is about the indices alone",
+                remedy=None if read else "pool-indices",
+                advice="its indices count columns first; compute them in another way"
+                if read
+                else "",
             )
