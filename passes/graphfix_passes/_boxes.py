@@ -90,7 +90,7 @@ def _takes(lines: Sequence[Line | Size | None], shape: Sequence[Size]) -> tuple[
     takes: list[Take] = [None] * len(shape)
     for axis, (line, size) in enumerate(zip(lines, shape, strict=False)):
         numbers = line.numbers if isinstance(line, Line) else line
-        if numbers == size if isinstance(numbers, (int, Poly)) else False:
+        if isinstance(numbers, (int, Poly)) and numbers == size:
             continue
         if isinstance(numbers, Poly) or not isinstance(size, int):
             return Skip(f"the size of axis {axis} is not known")

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from graphfix.rewrite import Rewriter, Skip
 from graphfix.rewrite.symbolic.size import Poly
-from graphfix_passes._known import dims, fixed, known_array
+from graphfix_passes._known import fixed, known_array
 from graphfix_passes._slices import cuts
 
 _LONGEST_CHAIN: Final = 32
@@ -81,7 +81,8 @@ def _reshaped(node: ir.Node, source: Line, rw: Rewriter) -> Line | None:
     long = [axis for axis, size in enumerate(after) if size != 1]
     if len(long) != 1 or any(size != 1 for k, size in enumerate(before) if k != source.axis):
         return None
-    return Line(long[0], source.numbers)
+    same = after[long[0]] == before[source.axis or 0]
+    return Line(long[0], source.numbers) if same else None
 
 
 def _unsqueezed(node: ir.Node, source: Line, rw: Rewriter) -> Line | None:
@@ -98,7 +99,9 @@ def _expanded(node: ir.Node, source: Line, rw: Rewriter) -> Line | None:
     before, after = rw.facts.dims(node.inputs[0]), rw.facts.dims(node.outputs[0])
     if before is None or after is None:
         return None
-    return Line((source.axis or 0) + len(after) - len(before), source.numbers)
+    axis = (source.axis or 0) + len(after) - len(before)
+    same = after[axis] == before[source.axis or 0]
+    return Line(axis, source.numbers) if same else None
 
 
 def _transposed(node: ir.Node, source: Line, rw: Rewriter) -> Line | None:
@@ -107,8 +110,9 @@ def _transposed(node: ir.Node, source: Line, rw: Rewriter) -> Line | None:
 
 
 def _sliced(node: ir.Node, source: Line, rw: Rewriter) -> Line | None:
-    kept = cuts(node, dims(node.inputs[0]), rw)
-    if isinstance(kept, Skip) or source.axis is None:
+    before = rw.facts.dims(node.inputs[0])
+    kept = cuts(node, (None,) * len(before), rw) if before is not None else None
+    if kept is None or isinstance(kept, Skip) or source.axis is None:
         return None
     start, end, step = kept.get(source.axis, (0, _TO_THE_END, 1))
     if isinstance(source.numbers, np.ndarray):

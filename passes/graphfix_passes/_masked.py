@@ -68,9 +68,11 @@ class Unmasked:
                 return source if plain else rw.op("Reshape", source, rw.const([1]))
             if node.op_type == "Expand" and sure and self._fits_all_rows(source):
                 return source
+            if not _keeps_order(node, rw):
+                break
             dims = rw.facts.dims(source)
             if dims is None or dims != rw.facts.dims(value):
-                if not sure or not _keeps_order(node, rw):
+                if not sure:
                     break
                 sure = False
             value = source
