@@ -1,28 +1,21 @@
-"""Measure passes: the growth of each with the size of the model, and the groups beside other tools.
+"""Measure passes: how the time of each grows with the size of the model.
 
 The models are stretches of a network as exporters write it (convolution with BatchNormalization,
-computed shapes, Transposes and Casts there and back, things computed twice), repeated to 1,000,
+computed shapes, Transposes and Casts there and back, things computed twice), repeated to
 5,000 and 20,000 nodes. A pass gets a fresh copy; what counts is the best processor time of some
-rounds. Verification is off: benchmarks/verify_cost.py measures that. Simplifiers of others run in a
-process of their own on the same file and are measured from imports to saving, as graphfix is beside
-them.
+rounds. Verification is off: benchmarks/verify_cost.py measures that, and benchmarks/simplify.py the
+groups beside simplifiers of others.
 
     python benchmarks/passes.py                       every pass at 5k and 20k nodes, some minutes
     python benchmarks/passes.py fold-shapes cse       only these
-    python benchmarks/passes.py --tools PYTHON        the groups beside what PYTHON can import of
-                                                      onnxsim, onnxslim and onnxoptimizer
 
-Prints Markdown tables and whether the budget holds; exits 1 when it does not.
+Prints a Markdown table and whether the budget holds; exits 1 when it does not.
 """
 
 import argparse
-import json
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -30,7 +23,7 @@ import onnx_ir as ir
 
 import graphfix_passes
 from graphfix.errors import PassError
-from graphfix.model import infer_shapes, load, save
+from graphfix.model import infer_shapes
 from graphfix.pipeline import parse, pass_text
 from graphfix.plugins import load_registry
 from graphfix.rewrite import Pass, PassContext
@@ -39,7 +32,7 @@ GROWTH_BUDGET: Final = 4.8
 """For four times the nodes, as for loading and saving."""
 TOO_SHORT: Final = 0.005
 """Seconds at 5k nodes below which a pass has only looked for its operators; no growth is held."""
-SIZES: Final = (1_000, 5_000, 20_000)
+SIZES: Final = (5_000, 20_000)
 ALSO: Final = {
     "cast-insert": "cast-insert{to=double,select='op=Relu'}",
     "dynamic-shape": "dynamic-shape{shape=['x:batch,16,8,8']}",
@@ -49,14 +42,6 @@ ALSO: Final = {
 """Passes that do nothing by default."""
 APART: Final = ("auto-optimizer", "sim")
 """Tools of their own, in processes of their own."""
-
-OTHERS: Final = {
-    "onnxsim": "import onnx, onnxsim; onnx.save(onnxsim.simplify(onnx.load(source))[0], target)",
-    "onnxslim": "import onnx, onnxslim; onnx.save(onnxslim.slim(onnx.load(source)), target)",
-    "onnxoptimizer": "import onnx, onnxoptimizer; "
-    "onnx.save(onnxoptimizer.optimize(onnx.load(source)), target)",
-}
-"""How other tools simplify ``source`` into ``target``."""
 
 
 class Builder:
@@ -94,6 +79,26 @@ class Builder:
         """Add a list of int64."""
         return self.constant(np.array(numbers, np.int64))
 
+    def model(self, given: ir.Value, made: ir.Value, shape: ir.Shape | None) -> ir.Model:
+        """The model that makes ``made``, a float32 tensor called y, of ``given``."""
+        made.name, made.type, made.shape = "y", given.type, shape
+        graph = ir.Graph(
+            [given],
+            [made],
+            nodes=self.nodes,
+            initializers=self.weights,
+            opset_imports={"": 17},
+            name="generated",
+        )
+        model = ir.Model(graph, ir_version=8)
+        infer_shapes(model)  # as exporters do, and so that each pass need not
+        return model
+
+
+def images(*shape: int | str) -> ir.Value:
+    """A float32 input called x."""
+    return ir.Value(name="x", type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape(shape))
+
 
 def stretch(build: Builder, value: ir.Value) -> ir.Value:
     """Thirty nodes after ``value``, ``float32[4,16,8,8]``, with something for many passes."""
@@ -123,23 +128,11 @@ def stretch(build: Builder, value: ir.Value) -> ir.Value:
 def network(count: int) -> ir.Model:
     """A model of at least ``count`` nodes; the shape of every value is stated."""
     build = Builder()
-    kind = ir.TensorType(ir.DataType.FLOAT)
-    given = ir.Value(name="x", type=kind, shape=ir.Shape([4, 16, 8, 8]))
+    given = images(4, 16, 8, 8)
     value = given
     while len(build.nodes) < count:
         value = stretch(build, value)
-    value.name, value.type, value.shape = "y", kind, given.shape
-    graph = ir.Graph(
-        [given],
-        [value],
-        nodes=build.nodes,
-        initializers=build.weights,
-        opset_imports={"": 17},
-        name="generated",
-    )
-    model = ir.Model(graph, ir_version=8)
-    infer_shapes(model)  # as exporters do, and so that each pass need not
-    return model
+    return build.model(given, value, given.shape)
 
 
 def passes(names: list[str]) -> Iterator[Pass]:
@@ -165,7 +158,7 @@ def seconds(item: Pass, model: ir.Model, rounds: int) -> tuple[float, str]:
 
 def growth(items: list[Pass], rounds: int) -> bool:
     """Print the time of each pass at two sizes; return whether all stay within the budget."""
-    _, small, large = (network(count) for count in SIZES)
+    small, large = (network(count) for count in SIZES)
     print("| pass | 5k nodes | 20k nodes | growth | at 20k nodes | |")
     print("|---|---|---|---|---|---|")
     within = True
@@ -181,69 +174,12 @@ def growth(items: list[Pass], rounds: int) -> bool:
     return within
 
 
-_CHILD: Final = """
-import json, resource, sys, time
-source, target, code = sys.argv[1:]
-started = time.process_time()
-exec(code)
-print(json.dumps([time.process_time() - started,
-                  resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000]))
-"""
-_OWN: Final = """
-import graphfix_passes
-from graphfix.model import infer_shapes, load, save
-from graphfix.pipeline import parse
-from graphfix.plugins import load_registry
-from graphfix.rewrite import PassContext
-model = load(source)
-registry = load_registry(also={{"graphfix-passes": graphfix_passes.PLUGIN}})
-for item in parse({group!r}, registry).passes:
-    model = item.run(model, PassContext()).model
-save(model, target)
-"""
-
-
-def side_by_side(python: str, timeout: int) -> None:
-    """Print what the groups and other tools make of the models, and in which time."""
-    rivals = [
-        (name, sys.executable, _OWN.format(group=name)) for name in graphfix_passes.PLUGIN.groups
-    ]
-    rivals += [(name, python, code) for name, code in OTHERS.items()]
-    print("| tool | nodes | left | processor seconds | peak MB |\n|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as folder:
-        for count in SIZES:
-            source, target = Path(folder, "source.onnx"), Path(folder, "target.onnx")
-            save(network(count), source)
-            for name, program, code in rivals:
-                target.unlink(missing_ok=True)
-                command = [program, "-c", _CHILD, str(source), str(target), code]
-                print(f"| {name} | {count:,} |", run(command, target, timeout), flush=True)
-
-
-def run(command: list[str], target: Path, timeout: int) -> str:
-    """The rest of a row."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired:
-        return f"not done after {timeout} s | | |"
-    if done.returncode or not target.exists():
-        reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        return f"failed: {reason[:100]} | | |"
-    spent, peak = json.loads(done.stdout.strip().splitlines()[-1])
-    return f"{sum(1 for _ in load(target).graph.all_nodes()):,} | {spent:.2f} | {peak:,.0f} |"
-
-
 def main() -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", help="passes; all but sim without")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tools", metavar="PYTHON", help="interpreter with the other tools")
-    parser.add_argument("--timeout", type=int, default=600, help="seconds for another tool")
     options = parser.parse_args()
-    if options.tools:
-        side_by_side(options.tools, options.timeout)
-        return 0
     return int(not growth(list(passes(options.names)), options.rounds))
 
 
