@@ -118,6 +118,7 @@ PLUGIN = Plugin(
         "topk": "graphfix_passes.topk:Topk",
         "transpose-merge": "graphfix_passes.transpose_merge:TransposeMerge",
         "trilu": "graphfix_passes.trilu:Trilu",
+        "unbind": "graphfix_passes.unbind:Unbind",
         "where": "graphfix_passes.where:Where",
     },
     groups=GROUPS,

@@ -97,6 +97,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "slices-to-split",
         "topk",
         "trilu",
+        "unbind",
         "where",
     ),
     "Convolution, pooling, normalisation": (

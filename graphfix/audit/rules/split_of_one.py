@@ -18,8 +18,9 @@ class SplitOfOne(NodeRule):
     """A Split makes a part of size 1.
 
     The documentation of Split, for opset 13 and later, asks for parts larger than 1; it does not
-    say what happens otherwise, and many models have them. If the conversion fails at this node, a
-    Slice or a Gather takes the part as well.
+    say what happens otherwise, and many models have them. ``unbind`` makes larger parts in front of
+    a Reshape, which torch's ``unbind`` often has. If the conversion fails at this node, a Slice or
+    a Gather takes the part as well.
     """
 
     id = "GF324"
