@@ -1,5 +1,6 @@
 """What a pass did, as frozen values: observed by the rewriter, never claimed by the pass."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
@@ -46,6 +47,8 @@ class Rewrite:
     note: str = ""
     contract: Contract | None = None
     """What was promised for this site alone, where it is not the pass's own contract."""
+    kept: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """What somebody may want of that which is gone, for JSON, by value of the model after."""
     anchor: int | None = None
     """Which of the pass's anchors it was, so that the pass can run again without it."""
     site: Site | None = field(default=None, compare=False, repr=False)

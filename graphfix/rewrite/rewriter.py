@@ -110,6 +110,7 @@ class _Site:
     undo: list[Callable[[], object]]
     """What takes back edits of the model around the graph."""
     contract: Contract | None = None
+    kept: dict[str, Mapping[str, object]] = field(default_factory=dict)
     restated: list[tuple[ir.Node, ir.Node]] = field(default_factory=list)
     """New nodes that are old ones in another form."""
 
@@ -313,6 +314,10 @@ class Rewriter:
     def note(self, text: str) -> None:
         """Say in the report which way was taken, and why."""
         self._current.notes.append(text)
+
+    def keep(self, value: ir.Value, **facts: object) -> None:
+        """Have facts about ``value``, which JSON can say, written to a file beside the model."""
+        self._current.kept[value.name or ""] = facts
 
     def promise(self, contract: Contract) -> None:
         """State the contract of this rewrite, which ``conclude`` of the pass joins with others."""
@@ -604,6 +609,7 @@ class Rewriter:
             graph="" if site.scope is self.model.graph else (site.scope.name or "subgraph"),
             note="; ".join(site.notes),
             contract=site.contract,
+            kept=site.kept,
             site=sketch,
         )
 

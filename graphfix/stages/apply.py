@@ -1,7 +1,8 @@
 """Apply a pipeline to a model file: load, run and verify the passes, save, report."""
 
+import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -13,7 +14,7 @@ from graphfix import __version__
 from graphfix.adapter import Adapter
 from graphfix.dialect import looks_like_dialect
 from graphfix.errors import UsageError
-from graphfix.files import check_destination
+from graphfix.files import check_destination, write_file
 from graphfix.instrumentations import CheckStructure, Reproduce, SaveAll, Timing, VerifyNumerics
 from graphfix.manager import Instrumentation, Outcome, PassManager
 from graphfix.model import ModelDiff, check, diff, digest, infer_shapes, load, save
@@ -220,7 +221,7 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
         infer_shapes(model)
         _sign(model, request, source.digest, numerics.final)
         if not request.dry_run:
-            written = save(model, target)
+            written = (*save(model, target), *_write_kept(outcome, target))
         if request.profile is not None:
             atc = _for_atc(model, request, request.profile)
     return ApplyReport(
@@ -242,6 +243,20 @@ def apply(request: ApplyRequest, *, onlookers: Sequence[Instrumentation] = ()) -
         operators=(source.operators, _operators(model)),
         model=model,
     )
+
+
+def _write_kept(outcome: Outcome, target: Path) -> tuple[Path, ...]:
+    """What passes have kept of that which is gone: ``<model>.<pass>.json`` beside the model."""
+    kept: dict[str, dict[str, object]] = defaultdict(dict)
+    for step in outcome.steps:
+        for rewrite in step.result.rewrites if step.result else ():
+            kept[step.item.name].update(rewrite.kept)
+    written = []
+    for name, facts in kept.items():
+        if facts:
+            written.append(target.with_name(f"{target.stem}.{name}.json"))
+            write_file(written[-1], json.dumps(facts, indent=1) + "\n")
+    return tuple(written)
 
 
 def _for_atc(model: ir.Model, request: ApplyRequest, profile: Profile) -> AtcFile:

@@ -32,7 +32,8 @@ class StripQdq(RewritePass):
         3. The pair over anything else into a Clip to the range of the integers. Quantizers drop a
            Relu whose work that range does, so that it has to stay.
 
-        Scales and zero points are in the notes of the JSON report, for quantizing again.
+        Scales and zero points are written to ``<output>.strip-qdq.json``, by the names of the
+        values in the model after, for quantizing again.
 
     Leaves alone
         Scales and zero points that are computed, by channel for activations, in blocks, or that
@@ -67,7 +68,7 @@ class StripQdq(RewritePass):
             if stored.dtype not in (*_INTEGERS, np.int32):
                 return rw.skip(f"it reads {stored.dtype}, only 8, 16 and 32 bits are known")
             rw.promise(Exact())
-            return rw.const(quantization.floats(stored))
+            return quantization.kept_with(rw.const(quantization.floats(stored)), rw)
         maker = _quantizer(node)
         if maker is None:
             return rw.skip("what it reads is neither constant nor made by QuantizeLinear")
@@ -88,11 +89,13 @@ class StripQdq(RewritePass):
         known = rw.constant(data)
         if known is not None:
             rw.promise(Exact())
-            return rw.const(quantization.floats(quantization.integers(known)))
+            rounded = rw.const(quantization.floats(quantization.integers(known)))
+            return quantization.kept_with(rounded, rw)
         if quantization.scale.size > 1:
             return rw.skip("it quantizes activations by channel")
         step = float(quantization.scale.reshape(-1)[0])
         rw.note(f"scale {step:g}, zero point {quantization.zero.reshape(-1)[0]} ({kind})")
+        quantization.kept_with(data, rw)
         if not self.saturate:
             rw.promise(self._approximate)
             return data
@@ -129,6 +132,13 @@ class _Quantization:
             and np.array_equal(self.zero, other.zero)
             and (self.scale.size == 1 or self.axis == other.axis)
         )
+
+    def kept_with(self, value: ir.Value, rw: Rewriter) -> ir.Value:
+        """``value``, with the numbers noted for the file beside the model."""
+        axis = {"axis": self.axis} if self.scale.size > 1 else {}
+        scale, zero = self.scale.reshape(-1).tolist(), self.zero.reshape(-1).tolist()
+        rw.keep(value, type=self.zero.dtype.name, scale=scale, zero_point=zero, **axis)
+        return value
 
     def floats(self, stored: np.ndarray) -> np.ndarray:
         """As DequantizeLinear computes it (ONNX operator documentation), for any integers."""

@@ -1,5 +1,6 @@
 """The strip-qdq pass on random pairs, and on what onnxruntime quantizes."""
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,15 +109,27 @@ def test_what_onnxruntime_has_quantized(by_channel: bool, network: Path, tmp_pat
         per_channel=by_channel,
     )
     logging.disable(logging.NOTSET)
-    report = apply(ApplyRequest(path, Pipeline((StripQdq(),)), dry_run=True))
+    report = apply(ApplyRequest(path, Pipeline((StripQdq(),))))
     assert report.ok, report.why_not
     assert not set(report.operators[1]) & {"QuantizeLinear", "DequantizeLinear"}
     assert report.operators[0].get("Relu", 0) < 2, "the quantizer leaves it to the range"
     notes = [str(rewrite["note"]) for rewrite in report.steps[0].rewrites]
     assert any(note.startswith("scale ") and note.endswith("(uint8)") for note in notes)
 
-    model = load(path)
-    StripQdq().run(model, PassContext())
+    model = load(report.written[0])
+    scales = json.loads(report.written[-1].read_text(encoding="utf-8"))
+    assert report.written[-1].name == "quantized.fixed.strip-qdq.json"
+    assert "x" in scales
+    kernels = [value for value in model.graph.initializers.values() if len(value.shape or ()) == 4]
+    assert len(kernels) == 2
+    for kernel in kernels:
+        assert kernel.const_value is not None
+        kept, array = scales[kernel.name], kernel.const_value.numpy()
+        assert kept["type"] == "int8"
+        assert kept.get("axis") == (0 if by_channel else None)
+        shape = [-1, 1, 1, 1] if by_channel else [1]
+        steps = array / np.array(kept["scale"]).reshape(shape)
+        np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3)
     (picture,) = pictures(1, seed=2)
     found = np.asarray(Session(model).run({"x": picture})["y"])
     wanted = np.asarray(Session(load(network)).run({"x": picture})["y"])
