@@ -19,7 +19,7 @@ from onnxruntime.quantization import (
 from graphfix.contract import Close, Contract
 from graphfix.model import load
 from graphfix.pipeline import Pipeline
-from graphfix.rewrite import PassContext, Rewrite, Rewriter
+from graphfix.rewrite import Rewrite, Rewriter
 from graphfix.runners.onnxruntime import Session
 from graphfix.stages.apply import ApplyRequest, apply
 from graphfix_passes.strip_qdq import StripQdq
