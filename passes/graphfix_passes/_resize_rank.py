@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Close, Contract, Exact
 from graphfix.rewrite import Rewrite, Rewriter, Skip
-from graphfix_passes._known import dims, known_array
+from graphfix_passes._known import known_array
 from graphfix_passes._resize import Resizing, read, with_scales, with_sizes
 
 _COORDINATES = ("align_corners", "asymmetric", "half_pixel", "pytorch_half_pixel")
@@ -51,7 +51,7 @@ class Spatial:
 
 def spatial(node: ir.Node, rank: int, rw: Rewriter) -> Spatial | Skip | None:
     """What a Resize or Upsample of so many dims does; ``None`` when its data have others."""
-    resizing, known = read(node, rw), dims(node.inputs[0])
+    resizing, known = read(node, rw), rw.facts.dims(node.inputs[0])
     if known is None:
         return rw.skip("the number of its dims is not known")
     if len(known) != rank:

@@ -9,7 +9,6 @@ import onnx_ir as ir
 from graphfix.contract import Close
 from graphfix.rewrite import RewritePass, Rewriter, Skip
 from graphfix.rewrite.rewriter import AttrValue
-from graphfix_passes._known import dims
 
 _DEPTH, _PICTURE = (0,), (1, 2)
 """The axes of a window."""
@@ -61,7 +60,7 @@ class Pool3dToPool2d(RewritePass):
             return rw.skip("the indices of the MaxPool are read")
         if any(size != 1 for size in rw.attr_ints(node, "dilations") or ()):
             return rw.skip("it has dilations, which ATC does not read with two axes")
-        known = dims(node.inputs[0])
+        known = rw.facts.dims(node.inputs[0])
         if known is not None and len(known) != 5:
             reason = f"its window has 3 axes and its input {len(known)} dims, which nothing runs"
             return rw.skip(f"{reason}; give it a batch before the export")

@@ -6,7 +6,6 @@ import onnx_ir as ir
 
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip
-from graphfix_passes._known import dims
 from graphfix_passes._pads import amounts
 from graphfix_passes._slices import taken
 
@@ -51,7 +50,7 @@ class ReflectPad(RewritePass):
         added = amounts(node, rw)
         if isinstance(added, Skip):
             return added
-        known = dims(node.inputs[0]) or (None,) * len(added[0])
+        known = rw.facts.dims(node.inputs[0]) or (None,) * len(added[0])
         padded = [
             (axis, size, begin, end)
             for axis, (size, begin, end) in enumerate(zip(known, *added, strict=True))

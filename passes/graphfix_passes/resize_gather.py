@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip
-from graphfix_passes._known import dims, known_array
+from graphfix_passes._known import known_array
 from graphfix_passes._resize import Resizing, read
 
 _COORDINATES: Final = (
@@ -85,7 +85,7 @@ class ResizeGather(RewritePass):
             return axes
         if not axes:
             return resizing.data
-        picture = len(dims(resizing.data) or ()) == 4 and set(axes) <= {2, 3}
+        picture = len(rw.facts.dims(resizing.data) or ()) == 4 and set(axes) <= {2, 3}
         if picture and all(axis.is_whole and axis.by_ratio for axis in axes.values()):
             if is_canonical:
                 return rw.satisfied("it takes whole factors, asymmetric and rounded down")
@@ -106,7 +106,7 @@ def _has_whole_scales(resizing: Resizing, rw: Rewriter) -> bool:
 
 def _axes(resizing: Resizing, rw: Rewriter) -> Mapping[int, _Axis] | Skip:
     """The axes that change."""
-    known = dims(resizing.data)
+    known = rw.facts.dims(resizing.data)
     given = known_array(resizing.scales or resizing.sizes, rw)
     if given is None:
         return rw.skip("its scales or sizes are computed; resize-scales makes them constant")

@@ -34,8 +34,8 @@ def resizes(axes: int, grow: Grower) -> Sequence[ir.Value]:
 
 
 def test_whatever_is_resized_along_three_axes() -> None:
-    hold(Resize3dSplit(), partial(resizes, 3), opsets=(9, 11, 13, 18), examples=40, least=0.1)
+    hold(Resize3dSplit(), partial(resizes, 3), opsets=(9, 11, 13, 18), examples=30, least=0.1)
 
 
 def test_whatever_is_resized_along_one_axis() -> None:
-    hold(Resize1dToResize2d(), partial(resizes, 1), opsets=(9, 11, 13, 18), examples=40, least=0.1)
+    hold(Resize1dToResize2d(), partial(resizes, 1), opsets=(9, 11, 13, 18), examples=30, least=0.1)
