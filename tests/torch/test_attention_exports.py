@@ -1,6 +1,6 @@
 # torch is not installed where types are checked
 # mypy: disable-error-code="misc, import-not-found"
-"""Attention as torch's exporters write it, and as the group ``bert`` does."""
+"""Attention as torch's exporters write it, as the group ``bert`` does, and on more tokens."""
 
 from pathlib import Path
 
@@ -18,15 +18,12 @@ from tests.corpus.cases import CASES
 from tests.corpus.export import export
 
 TEXTS = ("encoder-ts13-dynamic", "encoder-dynamo18-dynamic")
+PICTURES = ("vit-ts17-dynamic", "vit-dynamo18")
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_bert_has_the_form_that_is_fused(name: str, tmp_path: Path) -> None:
-    (case,) = (case for case in CASES if case.name == name)
-    export(case, tmp_path / "bert.onnx")
-    model = after = load(tmp_path / "bert.onnx")
-    for item in parse("bert", load_registry()).passes:
-        after = item.run(after.clone(), PassContext()).model
+    model, after = exported(name, "bert", tmp_path)
     assert ranks(after) == {2}
     product, *_ = (node for node in after.graph if node.op_type == "Softmax")
     masked = product.inputs[0].producer()
@@ -38,6 +35,27 @@ def test_bert_has_the_form_that_is_fused(name: str, tmp_path: Path) -> None:
         feeds = {"tokens": rng.integers(0, 50, kept.shape), "mask": kept.astype(np.int64)}
         for key, wanted in Session(model).run(feeds).items():
             np.testing.assert_allclose(Session(after).run(feeds)[key], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_get_a_multiple_of_16_tokens(name: str, tmp_path: Path) -> None:
+    model, after = exported(name, "fold-shapes,token-pad", tmp_path)
+    facts = Facts(after)
+    (softmax,) = (node for node in after.graph if node.op_type == "Softmax")
+    assert [facts.dims(value)[-2:] for value in softmax.outputs] == [(32, 32)]
+    feeds = {"image": np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32)}
+    for key, wanted in Session(model).run(feeds).items():
+        np.testing.assert_allclose(Session(after).run(feeds)[key], wanted, atol=1e-5)
+
+
+def exported(name: str, pipeline: str, folder: Path) -> tuple[ir.Model, ir.Model]:
+    """A model of the corpus, and what the pipeline makes of it."""
+    (case,) = (case for case in CASES if case.name == name)
+    export(case, folder / "model.onnx")
+    model = after = load(folder / "model.onnx")
+    for item in parse(pipeline, load_registry()).passes:
+        after = item.run(after.clone(), PassContext()).model
+    return model, after
 
 
 def ranks(model: ir.Model) -> set[int]:
