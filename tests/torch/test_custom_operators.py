@@ -1,5 +1,5 @@
 # torch is not installed where types are checked
-# mypy: disable-error-code="misc, import-not-found, untyped-decorator"
+# mypy: disable-error-code="misc, import-not-found, type-var, untyped-decorator"
 """The custom operators against torch: grid_sample, torchvision's RoIAlign and boxes."""
 
 import inspect
