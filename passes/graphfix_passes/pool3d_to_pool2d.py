@@ -19,10 +19,9 @@ class Pool3dToPool2d(RewritePass):
     """Replace MaxPool and AveragePool over three axes by one over two, or by two of them.
 
     Why
-        Kernels for three axes are fewer and slower: those of 2022 take float16 alone, and ATC reads
-        neither ``auto_pad`` nor, for AveragePool, pads of run time there. Video networks write
-        pools such as 1x3x3, and LPRNet 1x3x3 with a stride over channels, which have little to do
-        with volumes.
+        Kernels for three axes are fewer: as of 2022 that of AveragePool took float16 alone, and ATC
+        does not read ``auto_pad`` there. Video networks write pools such as 1x3x3, and LPRNet 1x3x3
+        with a stride over channels, which have little to do with volumes.
 
     Rewrites
         Height and width of [N, C, D, H, W] are pooled as [N, C x D, H, W], then the depth as
