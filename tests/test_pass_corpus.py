@@ -44,6 +44,7 @@ ALSO = {
     "mish": ("mish", "mish{mode=restore}"),
     "opset": ("opset{to=13}", "opset{to=17}", "opset{to=22}"),
     "prelu-slope": ("prelu-slope", "prelu-slope{decompose}"),
+    "qkv-split": ("qkv-split", "qkv-split{mode=merge}"),
     "rnn-reverse": ("rnn-reverse", "rnn-reverse{mode=slice}"),
     "rnn-unroll": ("rnn-unroll", "rnn-unroll{select='op=GRU|LSTM|RNN'}"),
 }
