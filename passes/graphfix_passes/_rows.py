@@ -1,11 +1,12 @@
 """Nodes that treat each row of the last axis of their input by itself."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
-from graphfix.rewrite import Rewriter, constant_tensor
+from graphfix.rewrite import PassResult, Rewriter, constant_tensor
+from graphfix.rewrite.site import Site
 from graphfix.rewrite.symbolic import Facts, Number
 
 Dims = tuple[Number, ...]
@@ -115,3 +116,13 @@ class Regions:
     def products(self, row: RowNode) -> int:
         """The number of MatMuls in the region of ``row``."""
         return self._products.get(self.root(row.node.outputs[0]), 0)
+
+
+def judged_as_a_whole(result: PassResult) -> PassResult:
+    """The result of a pass that gives all tensors between the layers another shape.
+
+    Such rewrites share all their borders. One by one they would all be kept in memory at a time,
+    with all that they read and make, which for a whole transformer is tens of gigabytes.
+    """
+    site = Site(unsuitable="what is around it has another shape now, too")
+    return replace(result, rewrites=tuple(replace(each, site=site) for each in result.rewrites))

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from graphfix.contract import Exact
-from graphfix.rewrite import RewritePass, Rewriter, Skip
-from graphfix_passes._rows import OPERATORS, Dims, Regions, RowNode
+from graphfix.rewrite import PassContext, PassResult, RewritePass, Rewriter, Skip
+from graphfix_passes._rows import OPERATORS, Dims, Regions, RowNode, judged_as_a_whole
 
 _WORTHWHILE = 2
 """Products that a region must have: a single one would get two Reshapes and lose none."""
@@ -38,6 +38,10 @@ class Attention2d(RewritePass):
     match_ops = (*sorted(OPERATORS), "Reshape")
     contract = Exact()
     reads_shapes = True
+
+    def run(self, model: ir.Model, context: PassContext) -> PassResult:
+        """See the class."""
+        return judged_as_a_whole(super().run(model, context))
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | Skip | None:
         """Let the node work on matrices, with three dims behind it for those that need them."""

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from graphfix.errors import PassError
 from graphfix.rewrite import PassContext, PassResult, RewritePass, Rewriter, Skip
-from graphfix_passes._rows import OPERATORS
+from graphfix_passes._rows import OPERATORS, judged_as_a_whole
 from graphfix_passes._slices import sliced
 from graphfix_passes._tokens import Axes, TokenNode, Tokens, follow, padded_shape, tokens_of
 
@@ -63,7 +63,7 @@ class TokenPad(RewritePass):
         """
         if self.multiple < 2:
             raise PassError(f"multiple={self.multiple} must be at least 2")
-        return super().run(model, context)
+        return judged_as_a_whole(super().run(model, context))
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Sequence[ir.Value | None] | Skip | None:
         """Let the node work on more tokens, with the old ones behind it for other readers."""
