@@ -1,5 +1,6 @@
 # paddle is not installed where types are checked
 # mypy: disable-error-code="misc, import-not-found, no-any-return, unused-ignore, no-untyped-call"
+# mypy: disable-error-code="valid-type, attr-defined, var-annotated"
 """Small networks of the families that PaddleOCR, PaddleSeg and PaddleDetection are made of."""
 
 from __future__ import annotations
