@@ -111,8 +111,8 @@ def test_only_the_development_branch_takes_several_imports() -> None:
 
 
 def test_unknown_names_list_the_choices() -> None:
-    with pytest.raises(UsageError, match=r"--target 'ascend311' is no SoC .*Ascend310P3"):
-        load_profile("ascend311", "8.5")
+    with pytest.raises(UsageError, match=r"--target 'ascend3' is no SoC .*Ascend310P3"):
+        load_profile("ascend3", "8.5")
     with pytest.raises(UsageError, match=r"--cann '8' is not one of 5\.1, 6\.0"):
         load_profile("ascend310", "8")
     assert len({soc.name.lower() for soc in SOCS}) == len(SOCS)
