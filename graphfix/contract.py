@@ -5,6 +5,7 @@ The verifier holds a pass to its contract; ``graphfix.verify.compare`` does the 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -43,12 +44,16 @@ class Close(Contract):
 
         ``equal`` differs from ``exact`` in that 0 and -0 are the same.
         """
-        if self.rtol == self.atol == 0:
+        if self.rtol == self.atol == 0:  # EQUAL
             return "equal"
         parts = [
             f"{k}={v:g}" for k, v in (("rtol", self.rtol), ("atol", self.atol)) if v is not None
         ]
         return f"close({', '.join(parts)})" if parts else "close"
+
+
+EQUAL: Final = Close(rtol=0.0, atol=0.0)
+"""The same numbers, where 0 and -0 are the same."""
 
 
 @dataclass(frozen=True)

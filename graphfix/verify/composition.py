@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from graphfix.contract import Approximate, Close, Contract, InRange, Interface, Replaces
+from graphfix.contract import EQUAL, Approximate, Close, Contract, InRange, Interface, Replaces
 from graphfix.verify.tolerance import base, weakest_label
 
 
@@ -42,7 +42,7 @@ def compose(passes: Sequence[tuple[str, Contract]]) -> Composition:
     conditions = [told for text, contract in passes for told in _conditions(text, contract)]
     bases = [base(contract) for _, contract in passes]
     approximate = any(isinstance(item, Approximate) for item in bases)
-    close = sum(isinstance(item, Close) for item in bases)
+    close = sum(isinstance(item, Close) and item != EQUAL for item in bases)
     if approximate:
         statement = f"the outputs approximate those of the original, on purpose: {label}"
     elif close > 1:
@@ -52,6 +52,8 @@ def compose(passes: Sequence[tuple[str, Contract]]) -> Composition:
         )
     elif close:
         statement = "the outputs are those of the original up to the rounding of one reordering"
+    elif EQUAL in bases:
+        statement = "the outputs are those of the original, where 0 and -0 are the same"
     else:
         statement, weakest = "the outputs are those of the original, bit for bit", ""
     return Composition(label, weakest, statement, tuple(dict.fromkeys(conditions)))

@@ -8,7 +8,7 @@ from functools import partial
 import onnx_ir as ir
 
 from graphfix import ops
-from graphfix.contract import Close, Exact, Interface, Substitution
+from graphfix.contract import EQUAL, Exact, Interface, Substitution
 from graphfix.errors import PassError
 from graphfix.model import infer_shapes
 from graphfix.rewrite import (
@@ -41,9 +41,6 @@ class Mode(enum.Enum):
 
 _OUTPUTS = ("nmsed_boxes", "nmsed_scores", "nmsed_classes", "nmsed_num")
 """Names of the outputs of BatchMultiClassNMS, and of the model then."""
-
-_EQUAL = Close(rtol=0.0, atol=0.0)
-"""The same numbers; a zero may lose its sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +219,7 @@ def _ended(
     contract = Interface(
         outputs={name: name for name in names if name not in made},
         inputs={value.name or "": value.name or "" for value in graph.inputs},
-        base=_EQUAL if derived else Exact(),
+        base=EQUAL if derived else Exact(),
         derived=derived,
     )
     ended = Rewrite(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.contract import Close, Contract, Exact
+from graphfix.contract import EQUAL, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix.rewrite.subgraphs import subgraphs_of_node
 from graphfix_passes._known import Dim, dims, rank, same_shape
@@ -17,8 +17,6 @@ _Source = ir.Value | Skip | None
 
 _LONGEST = 2**31 - 1
 """No axis is longer; exporters write it, or the largest int64, for "to the end"."""
-
-_EQUAL = Close(rtol=0.0, atol=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +133,7 @@ def _neutral(number: int, *ports: int) -> Callable[[ir.Node, Rewriter], _Source]
             if number == 0 and array.dtype.kind not in "iub":
                 added = array if node.op_type == "Add" else -array
                 if not np.signbit(added.astype(np.float64)).all():
-                    rw.promise(_EQUAL)
+                    rw.promise(EQUAL)
             return source
         return None
 

@@ -8,15 +8,12 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.contract import Close, Contract, Exact
+from graphfix.contract import EQUAL, Close, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix.rewrite.symbolic.size import Size
 from graphfix_passes._axes import squeezed, unsqueezed
 from graphfix_passes._known import known_array
 from graphfix_passes._masked import Unmasked, mask_of
-
-_EQUAL: Final = Close(rtol=0.0, atol=0.0)
-"""The same numbers; a zero may have another sign."""
 
 _REDUCTIONS: Final = {"add": "Add", "mul": "Mul"}
 """What a reduction does with the old and the new elements, of which there is one for each."""
@@ -75,7 +72,7 @@ class Nonzero(RewritePass):
     def conclude(self, rewrites: Sequence[Rewrite], rw: Rewriter) -> Contract:
         """The loosest promise that was made."""
         promised = {each.contract for each in rewrites if each.contract is not None}
-        return next((loose for loose in (Close(), _EQUAL) if loose in promised), self.contract)
+        return next((loose for loose in (Close(), EQUAL) if loose in promised), self.contract)
 
 
 def _written(node: ir.Node, rw: Rewriter) -> ir.Value | Skip | None:
@@ -94,7 +91,7 @@ def _written(node: ir.Node, rw: Rewriter) -> ir.Value | Skip | None:
     new = unmasked.update(update)
     if isinstance(new, Skip):
         return new
-    rw.promise(_EQUAL if unmasked.exact else Close())
+    rw.promise(EQUAL if unmasked.exact else Close())
     if reduction != "none":
         new = rw.op(_REDUCTIONS[reduction], data, new)
     return rw.op("Where", _condition(mask, len(under) - len(own), rw), new, data)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.contract import Close, Contract, Exact
+from graphfix.contract import EQUAL, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix_passes._known import Dim, dims
 
@@ -15,8 +15,6 @@ _BROADCASTS_SINCE = 7
 
 _MAX_OF_ALL_TYPES = 13
 """The opset from which Max and Min take every type of PRelu."""
-
-_EQUAL = Close(rtol=0.0, atol=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +70,7 @@ class PreluSlope(RewritePass):
         narrow = rw.opset < _MAX_OF_ALL_TYPES and data.dtype not in _ALWAYS
         if data.dtype is None or narrow:
             return rw.skip("Max and Min do not take its type, or nobody knows it")
-        rw.promise(_EQUAL)
+        rw.promise(EQUAL)
         zero = rw.const(np.zeros((), data.dtype.numpy()))
         below = rw.op("Mul", slope, rw.op("Min", data, zero))
         return rw.op("Add", rw.op("Max", data, zero), below)

@@ -7,16 +7,13 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.contract import Close, Contract, Exact
+from graphfix.contract import EQUAL, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix_passes._boxes import Box, assigned, read_box, selected, transposed
 from graphfix_passes._permutations import composed, is_identity, order_of
 
 _OPERATORS: Final = {"add": "Add", "mul": "Mul", "max": "Max", "min": "Min"}
 """What a reduction does with the old and the new elements."""
-
-_EQUAL: Final = Close(rtol=0.0, atol=0.0)
-"""The same numbers; a zero may lose its sign, as -0.0 and 0.0 are equal for a maximum."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +58,7 @@ class Scatter(RewritePass):
         if reduction not in ("none", *_OPERATORS):
             return rw.skip(f"its reduction is {reduction!r}, which ONNX does not have")
         if reduction in ("max", "min"):
-            rw.promise(_EQUAL)
+            rw.promise(EQUAL)
         box = read_box(node, rw)
         if isinstance(box, Skip):
             if reduction == "none" or node.op_type != "ScatterND":

@@ -7,15 +7,13 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.contract import Close, Contract, Exact
+from graphfix.contract import EQUAL, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix.rewrite.bounds import ANY, Interval, limits
 from graphfix_passes._known import derived_bound, known_array, same_shape
 from graphfix_passes._retype import retype, variables
 
 _NARROW: Final = ir.DataType.INT32
-_EQUAL: Final = Close(rtol=0.0, atol=0.0)
-"""The same numbers; a zero may have another sign."""
 
 _LEAST_MASK: Final = -1000
 """A number that is not below this one is not taken for a mask."""
@@ -65,7 +63,7 @@ class Where(RewritePass):
         """By the condition, then by the type of the branches."""
         condition, yes, no = node.inputs
         if yes is not None and yes.dtype in _FLOATS:
-            rw.promise(_EQUAL)
+            rw.promise(EQUAL)
         assert condition is not None
         assert yes is not None
         assert no is not None

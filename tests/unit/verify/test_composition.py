@@ -3,6 +3,7 @@
 import numpy as np
 
 from graphfix.contract import (
+    EQUAL,
     Approximate,
     Close,
     Exact,
@@ -24,6 +25,13 @@ def test_one_close_pass_makes_the_whole_close() -> None:
     found = compose([("a", Exact()), ("b", Close()), ("c", Exact())])
     assert (found.contract, found.weakest) == ("close", "b")
     assert "rounding of one reordering" in found.statement
+
+
+def test_the_sign_of_zero_is_no_rounding() -> None:
+    found = compose([("a", Exact()), ("b", EQUAL)])
+    assert (found.contract, found.weakest) == ("equal", "b")
+    assert found.statement == "the outputs are those of the original, where 0 and -0 are the same"
+    assert "of one reordering" in compose([("a", EQUAL), ("b", Close())]).statement
 
 
 def test_tolerances_do_not_add_up() -> None:
