@@ -14,8 +14,8 @@ from graphfix.rewrite.records import PassResult, Rewrite, Skip, SkipRecord
 from graphfix.rewrite.rewriter import Rewriter, Scope, UnreadableAttribute, node_label
 from graphfix.rewrite.subgraphs import subgraphs_of_node
 
-_Anchor = tuple[Scope, ir.Node, tuple[ir.Node, ...]]
-"""A scope, an anchor in it, and the nodes whose subgraphs hold the scope."""
+_Place = tuple[Scope, ir.Node, tuple[ir.Node, ...]]
+"""A scope, a node in it, and the nodes whose subgraphs hold the scope."""
 _MOST_ROUNDS = 8
 _ROUND = 10**9
 """What the numbers of the anchors of one round begin with."""
@@ -52,12 +52,13 @@ class RewritePass(Pass):
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """Rewrite every selected anchor; see :meth:`rewrite`."""
-        nodes = [node for scope in scopes(model) for node in scope] if self.reads_shapes else []
-        if all(_stated(node) for node in nodes if self.matches(node)):
-            return self._run(model, context)
-        stated = [(value, value.type, value.shape) for node in nodes for value in node.outputs]
+        places = _places(model)
+        anchors = [place for place in places if self.matches(place[1])]
+        if not self.reads_shapes or all(_stated(node) for _, node, _ in anchors):
+            return self._run(model, context, anchors)
+        stated = [(v, v.type, v.shape) for _, node, _ in places for v in node.outputs]
         infer_shapes(model)
-        result = self._run(model, context)
+        result = self._run(model, context, [p for p in places if self.matches(p[1])])
         if not result.rewrites:  # a pass that does nothing leaves no traces
             for value, type_, shape in stated:
                 value.type, value.shape = type_, shape
@@ -85,11 +86,14 @@ class RewritePass(Pass):
             value.shape = shape  # later rounds may know more than the model says
         return total
 
-    def _run(self, model: ir.Model, context: PassContext) -> PassResult:
+    def _run(self, model: ir.Model, context: PassContext, anchors: Sequence[_Place]) -> PassResult:
+        if self.select is not None:
+            by_node = {place[1]: place for place in anchors}
+            anchors = [by_node[node] for node in self.select.filter(by_node)]
         rw = Rewriter(model, context)
         rewrites: list[Rewrite] = []
         skips: list[SkipRecord] = []
-        for number, (scope, node, around) in enumerate(self._anchors(model)):
+        for number, (scope, node, around) in enumerate(anchors):
             if any(outer.graph is None for outer in (node, *around)):
                 continue  # an earlier rewrite of this pass has consumed it
             if number in context.excluded:
@@ -112,16 +116,6 @@ class RewritePass(Pass):
         contract = self.conclude(rewrites, rw) if rewrites else self.contract
         return PassResult(model, contract, tuple(rewrites), tuple(skips), observed=True)
 
-    def _anchors(self, model: ir.Model) -> list[_Anchor]:
-        """The selected anchors of the whole model, in the order of :func:`scopes`."""
-        found = {
-            node: (scope, node, around)
-            for scope, around in _scopes_with_nodes_around(model)
-            for node in scope
-            if self.matches(node)
-        }
-        return [found[node] for node in (self.select.filter(found) if self.select else found)]
-
 
 def _stated(node: ir.Node) -> bool:
     """Whether the shapes of all that the node reads and makes are known, perhaps by symbols."""
@@ -131,25 +125,38 @@ def _stated(node: ir.Node) -> bool:
 
 def scopes(model: ir.Model) -> Iterator[Scope]:
     """The main graph, then every subgraph outside in, then the functions with theirs."""
-    for scope, _ in _scopes_with_nodes_around(model):
+    for scope in _outermost(model):
         yield scope
+        yield from _nested(scope)
 
 
-def _scopes_with_nodes_around(model: ir.Model) -> Iterator[tuple[Scope, tuple[ir.Node, ...]]]:
-    yield model.graph, ()
-    yield from _nested(model.graph, ())
-    for function in model.functions.values():
-        yield function, ()
-        yield from _nested(function, ())
+def _outermost(model: ir.Model) -> tuple[Scope, ...]:
+    return (model.graph, *model.functions.values())
 
 
-def _nested(
-    scope: Scope, around: tuple[ir.Node, ...]
-) -> Iterator[tuple[ir.Graph, tuple[ir.Node, ...]]]:
+def _nested(scope: Scope) -> Iterator[ir.Graph]:
     for node in scope:
         for graph in subgraphs_of_node(node):
-            yield graph, (*around, node)
-            yield from _nested(graph, (*around, node))
+            yield graph
+            yield from _nested(graph)
+
+
+def _places(model: ir.Model) -> list[_Place]:
+    """All nodes, in the order of :func:`scopes`."""
+    found: list[_Place] = []
+
+    def add(scope: Scope, around: tuple[ir.Node, ...]) -> None:
+        inside: list[tuple[ir.Graph, tuple[ir.Node, ...]]] = []
+        for node in scope:
+            found.append((scope, node, around))
+            for graph in subgraphs_of_node(node):
+                inside.append((graph, (*around, node)))
+        for graph, nodes in inside:
+            add(graph, nodes)
+
+    for scope in _outermost(model):
+        add(scope, ())
+    return found
 
 
 def as_mapping(node: ir.Node, answer: Replacement) -> Mapping[ir.Value, ir.Value]:

@@ -18,11 +18,13 @@ def subgraphs_of(attribute: ir.Attr) -> Sequence[ir.Graph]:
     return ()
 
 
-def subgraphs_of_node(node: ir.Node) -> Iterator[ir.Graph]:
+def subgraphs_of_node(node: ir.Node) -> Sequence[ir.Graph]:
     """The graphs in the attributes of a node, without those inside them."""
+    found: tuple[ir.Graph, ...] = ()
     for attribute in node.attributes.data.values():  # the views of a UserDict are slow
         if attribute.type in _GRAPHS:
-            yield from subgraphs_of(attribute)
+            found += tuple(subgraphs_of(attribute))
+    return found
 
 
 def inner_nodes(node: ir.Node) -> Iterator[ir.Node]:
