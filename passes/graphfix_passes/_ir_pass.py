@@ -43,17 +43,20 @@ class IrPass(Pass):
         try:
             with _quiet():
                 outcome = self.tool()(model)
+                copy = outcome.model.clone()  # restore() edits what it looks at
         except GraphfixError:
             raise
         except Exception as error:  # what it raises is its own choice
-            cause = error.__cause__ or error
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
             raise PassError(f"{type(cause).__name__}: {cause}") from error
         if not outcome.modified:  # what it has written down in passing, such as types, goes
             return PassResult(before, self.contract)
         after: ir.Model = outcome.model
         if any(not value.is_graph_input() for value in after.graph.initializers.values()):
             after.ir_version = max(after.ir_version, _FREE_INITIALIZERS)
-        copy = after.clone()  # restore() edits what it looks at
+        copy.ir_version = after.ir_version
         rewrites = restore(before, copy, unedited=before.clone()).rewrites
         return PassResult(
             after, self._contract(after, before), rewrites or tuple(_others(before, after))
