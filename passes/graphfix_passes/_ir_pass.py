@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Contract, Exact, Interface
 from graphfix.errors import GraphfixError, PassError
-from graphfix.model import diff
+from graphfix.model import diff, infer_shapes
 from graphfix.rewrite import Pass, PassContext, PassResult, Rewrite
 from graphfix.rewrite.restore import restore
 
@@ -26,6 +26,8 @@ class IrPass(Pass):
     """A pass that onnx-ir brings along, or that is written for it."""
 
     contract: ClassVar[Contract] = Exact()
+    reads_shapes: ClassVar[bool] = False
+    """Whether it finds more with types and shapes, which are inferred then."""
 
     @abstractmethod
     def tool(self) -> Any:
@@ -40,6 +42,8 @@ class IrPass(Pass):
         if self.select is not None:
             raise PassError("this pass takes the whole model; remove select=")
         before = model.clone()
+        if self.reads_shapes:
+            infer_shapes(model)
         try:
             with _quiet():
                 outcome = self.tool()(model)

@@ -19,6 +19,7 @@ from graphfix_passes._ir_pass import IrPass
 
 _OLDEST_OPSET = 11
 """The first one in which Gemm need not have a third input."""
+_MOST_ROUNDS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Rewrite(IrPass):
         They fuse and simplify patterns that torch's exporter writes, and new releases bring more.
 
     Rewrites
-        What the rules find, by the shapes that are written in the model.
+        What the rules find, again until they find nothing more.
 
     Leaves alone
         Models of opsets below 11, for which the rules write operators in a form they do not have.
@@ -41,6 +42,7 @@ class Rewrite(IrPass):
     name = "ir:rewrite"
     example = "ir:rewrite{rules=[transpose-transpose,matmul-add-to-gemm]}"
     contract = Close()
+    reads_shapes = True
 
     rules: tuple[str, ...] = ()
     """Names in onnxscript.rewriter.rules.common without "_rule", such as matmul-add-to-gemm."""
@@ -63,12 +65,17 @@ class Rewrite(IrPass):
         """
         rewriter = _module("onnxscript.rewriter")
         if not self.rules:
-            return rewriter.RewritePass(rewriter._DEFAULT_REWRITE_RULES)
+            return _until_nothing_changes(rewriter.RewritePass(rewriter._DEFAULT_REWRITE_RULES))
         known = _rules()
         for name in self.rules:
             if name not in known:
                 raise PassError(f"onnxscript has no rule {name!r}; {suggest(name, known)}")
-        return ir.passes.Sequential(*(rewriter.RewritePass(known[name]) for name in self.rules))
+        return _until_nothing_changes(*(rewriter.RewritePass(known[name]) for name in self.rules))
+
+
+def _until_nothing_changes(*passes: Any) -> Any:
+    """The rules leave what other rules take, such as Identities in place of Casts."""
+    return ir.passes.PassManager(passes, steps=_MOST_ROUNDS, early_stop=True)
 
 
 def _rules() -> Mapping[str, Any]:

@@ -5,7 +5,6 @@ from tests.corpus.sweep import Applied
 KNOWN = {
     ("attention-decoder-ts17", "dynamic-shape"): "the frozen batch of the first letter stays",
     ("detr-ts17", "dynamic-shape"): "the frozen batch of the repeated queries stays",
-    ("fasterrcnn-ts11", "ir:rewrite"): "run twice, onnxscript loses an initializer of a Reshape",
 }
 """Model and pass."""
 

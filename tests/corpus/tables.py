@@ -17,8 +17,8 @@ _HEAD = """\
 
 Small networks of well-known families, written for this project, with random weights, as torch and
 Paddle export them. Names say which exporter wrote a model (`ts` is TorchScript, `dynamo` is
-`torch.export`, `paddle` is paddle2onnx), at which opset, and whether it has `dynamic` dims; those of
-`adapter-` are the models of the built-in adapters, narrow ones.
+`torch.export`, `paddle` is paddle2onnx), at which opset, and whether it has `dynamic` dims;
+`adapter-` begins the names of the built-in adapters' models, narrow ones.
 [CONTRIBUTING](../CONTRIBUTING.md#the-corpus) says how to run it.
 """
 
