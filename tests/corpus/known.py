@@ -3,7 +3,6 @@
 from tests.corpus.sweep import Applied
 
 KNOWN = {
-    ("attention-decoder-ts17", "dynamic-shape"): "the frozen batch of the first letter stays",
     ("detr-ts17", "dynamic-shape"): "the frozen batch of the repeated queries stays",
 }
 """Model and pass."""

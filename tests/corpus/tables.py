@@ -17,8 +17,9 @@ _HEAD = """\
 
 Small networks of well-known families, written for this project, with random weights, as torch and
 Paddle export them. Names say which exporter wrote a model (`ts` is TorchScript, `dynamo` is
-`torch.export`, `paddle` is paddle2onnx), at which opset, and whether it has `dynamic` dims;
-`adapter-` begins the names of the built-in adapters' models, narrow ones.
+`torch.export`, `paddle` is paddle2onnx), at which opset, and whether it has `dynamic` dims. Models
+of built-in adapters, which may be among them, begin with `adapter-`; `golden/models` has those of
+full size.
 [CONTRIBUTING](../CONTRIBUTING.md#the-corpus) says how to run it.
 """
 
