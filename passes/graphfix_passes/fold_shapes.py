@@ -17,7 +17,7 @@ from graphfix.rewrite import (
     constant_tensor,
     scopes,
 )
-from graphfix.rewrite.symbolic import Facts, Known, Number
+from graphfix.rewrite.symbolic import Facts, Known, Number, is_positive
 from graphfix.rewrite.symbolic.numbers import OPERATORS
 from graphfix_passes._size_chain import SizeChain, size_chain
 
@@ -196,7 +196,12 @@ def _reshaped(
         wanted.append(
             size if isinstance(size, int) else 0 if size is not None and size == own else -1
         )
-    return wanted if wanted.count(-1) <= 1 else None
+    if wanted.count(-1) > 1:
+        return None
+    # Beside -1 no other size may turn out 0, which would leave nothing to divide by.
+    copied = [dim for dim, size in zip(dims, wanted, strict=False) if size == 0]
+    newly = -1 in wanted and -1 not in known.sizes
+    return None if newly and not all(map(is_positive, copied)) else wanted
 
 
 def _shorter(value: ir.Value, facts: Facts) -> SizeChain | None:

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip
-from graphfix.rewrite.symbolic import Number
+from graphfix.rewrite.symbolic import Number, is_positive
 from graphfix_passes._permutations import order_of
 
 _ROW = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
@@ -32,8 +32,9 @@ class ReshapeMerge(RewritePass):
         axis, and one of them may be -1.
 
     Leaves alone
-        Dims of which more than one depends on the inputs otherwise. Tensors with an axis that has
-        no elements. Models below opset 5, where a Reshape has its shape in an attribute.
+        Dims of which more than one depends on the inputs otherwise, or one, beside another that the
+        data may make 0. Tensors with an axis that has no elements. Models below opset 5, where a
+        Reshape has its shape in an attribute.
     """
 
     name = "reshape-merge"
@@ -74,8 +75,13 @@ class ReshapeMerge(RewritePass):
 
 
 def _fits(made: Sequence[Number], given: Sequence[Number]) -> bool:
-    """Whether one Reshape makes these dims of those."""
-    return 0 not in (*made, *given) and _shape(made, given).count(-1) < 2
+    """Whether one Reshape makes these dims of those, also when some turn out 0."""
+    shape = _shape(made, given)
+    if 0 in (*made, *given) or shape.count(-1) > 1:
+        return False
+    # Beside -1 no other size may be 0, which would leave nothing to divide by.
+    others = (size for number, size in zip(shape, made, strict=True) if number != -1)
+    return -1 not in shape or all(map(is_positive, others))
 
 
 def _only_reshapes(node: ir.Node, rw: Rewriter) -> bool:

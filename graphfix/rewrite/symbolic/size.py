@@ -224,6 +224,12 @@ def least(x: Number) -> Coefficient | None:
     return moved.get((), 0)
 
 
+def is_positive(x: Number) -> bool:
+    """Whether ``x`` is never 0 or negative."""
+    low = least(x)
+    return low is not None and low >= 1
+
+
 def is_natural(x: Number) -> bool:
     """Whether ``x`` is never negative."""
     low = least(x)
