@@ -45,18 +45,17 @@ BATCH: Final = 2
 
 _OWN: Final = """
 import onnxruntime, graphfix_passes
+from graphfix.manager import PassManager
 from graphfix.model import load, paused_gc, save
 from graphfix.pipeline import parse
 from graphfix.plugins import load_registry
-from graphfix.rewrite import PassContext
 registry = load_registry(also={{"graphfix-passes": graphfix_passes.PLUGIN}})
-items = parse({group!r}, registry).passes
+manager = PassManager(parse({group!r}, registry))
 def work():
     with paused_gc():
-        model = load(source)
-        for item in items:
-            model = item.run(model, PassContext()).model
-        save(model, target)
+        outcome = manager.run(lambda: load(source))
+        assert outcome.ok, outcome.failures
+        save(outcome.model, target)
 """
 _OTHER: Final = """
 import onnx, {module}

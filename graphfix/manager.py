@@ -19,6 +19,7 @@ from graphfix.model import paused_gc
 from graphfix.pipeline import Pipeline, pass_text
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult
+from graphfix.rewrite.subgraphs import inner_graphs
 
 Source = Callable[[], ir.Model]
 Again = Callable[[Mapping[int, str]], PassResult]
@@ -116,6 +117,27 @@ class _History:
         # A pass that made a new model (through a native tool, say) is dear to repeat: keep a copy.
         snapshot = result.model.clone()
         self.base, self.since = snapshot.clone, []
+
+
+class _Settled:
+    """The passes that have run and, being idempotent, would not change the model as it is now."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Pass, PassResult]] = []
+
+    def result(self, item: Pass, model: ir.Model) -> PassResult | None:
+        """What ``item`` would answer; ``None`` when it has to run."""
+        for known, result in self._known:
+            if known == item:
+                return PassResult(model, item.contract, skips=result.skips, observed=True)
+        return None
+
+    def record(self, item: Pass, result: PassResult) -> None:
+        """Take note of a run; what it has changed may give the others work again."""
+        if result.rewrites or not result.observed:
+            self._known.clear()
+        if result.observed and item.select is None:  # the first of what is left is another one
+            self._known.append((item, result))
 
 
 @dataclass
@@ -228,8 +250,9 @@ class _Attempt:
             RewriteError: rewrites of a pass that has run are not acceptable.
         """
         looks, keep_going = self.manager.instrumentations, self.manager.keep_going
-        history = _History(self.source)
+        history, settled = _History(self.source), _Settled()
         model = self.source()
+        nodes = count_nodes(model)
         for look in looks:
             look.start(model)
         for index, item in enumerate(self.manager.pipeline.passes):
@@ -242,9 +265,12 @@ class _Attempt:
             for look in looks:
                 look.before(step)
             try:
-                step = _run_pass(step, model, context)
-                assert step.result is not None
-                _hold_expectation(item, step.result, len(context.excluded))
+                known = None if context.excluded else settled.result(item, model)
+                result = _run_pass(item, model, context) if known is None else known
+                changed = bool(result.rewrites) or not result.observed
+                left = count_nodes(result.model) if changed else nodes
+                step = replace(step, result=result, nodes=(nodes, left))
+                _hold_expectation(item, result, len(context.excluded))
                 self.started.append(step)
                 for look in looks:
                     look.after(step)
@@ -258,8 +284,10 @@ class _Attempt:
                 if not keep_going:
                     return self._outcome(model)
                 continue
-            history.record(item, context, model, step.result)
-            model = step.result.model
+            if known is None:
+                history.record(item, context, model, result)
+                settled.record(item, result)
+            model, nodes = result.model, left
             self.steps.append(step)
         return replace(self._outcome(model), rejected=self._finish(model))
 
@@ -307,12 +335,10 @@ def _again(item: Pass, context: PassContext, before: Source) -> Again:
     return run
 
 
-def _run_pass(step: Step, model: ir.Model, context: PassContext) -> Step:
-    item = step.item
-    nodes_before = count_nodes(model)
+def _run_pass(item: Pass, model: ir.Model, context: PassContext) -> PassResult:
     try:
         with paused_gc():
-            result = item.run(model, context)
+            return item.run(model, context)
     except ToolError as error:  # neither the pass nor the model is to blame
         raise ToolError(_with_name(item, error)) from error
     except GraphfixError as error:
@@ -322,12 +348,11 @@ def _run_pass(step: Step, model: ir.Model, context: PassContext) -> Step:
             f"{item.name}: the pass crashed with {type(error).__name__}: {error}; this is a "
             "bug in the pass, the model is as it was before"
         ) from error
-    return replace(step, result=result, nodes=(nodes_before, count_nodes(result.model)))
 
 
 def count_nodes(model: ir.Model) -> int:
     """Nodes of the main graph and all its subgraphs; bodies of functions are not counted."""
-    return sum(1 for _ in model.graph.all_nodes())
+    return len(model.graph) + sum(map(len, inner_graphs(model.graph)))
 
 
 def _named(item: Pass, error: GraphfixError) -> PassError:

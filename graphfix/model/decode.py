@@ -11,6 +11,7 @@ dropped with a logged warning.
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import onnx
@@ -73,7 +74,7 @@ class _Decoder:
         self._locate = locate
         self._attributes: dict[bytes, ir.Attr] = {}
         self._types: dict[bytes, tuple[ir.DataType, str | None, ir.Shape | None]] = {}
-        self._symbols: set[str] = set()
+        self._main = onnx.GraphProto()
         self._unsorted = False
 
     def model(self, proto: onnx.ModelProto) -> ir.Model:
@@ -82,12 +83,7 @@ class _Decoder:
         proto.DiscardUnknownFields()
         if (unknown := size - proto.ByteSize()) > 0:
             _logger.warning("%d bytes of fields unknown to onnx are dropped", unknown)
-        self._symbols = {
-            dim.dim_param
-            for info in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info)
-            if (tensor := types.leaf(info.type)) is not None
-            for dim in tensor.shape.dim
-        }
+        self._main = proto.graph
         graph = self._graph(proto.graph, [])
         graph.opset_imports.update(_opsets(proto.opset_import))
         if proto.training_info:
@@ -345,6 +341,17 @@ class _Decoder:
         denotations = [dim.denotation or None for dim in proto.dim]
         _require_text(*filter(None, denotations))
         return ir.Shape(dims, denotations=denotations, frozen=True), named
+
+    @cached_property
+    def _symbols(self) -> set[str]:
+        """The names of dims in the main graph, and those given out since."""
+        main = self._main
+        return {
+            dim.dim_param
+            for info in (*main.input, *main.output, *main.value_info)
+            if (tensor := types.leaf(info.type)) is not None
+            for dim in tensor.shape.dim
+        }
 
     def _symbol(self, wanted: str) -> str:
         name, count = wanted, 1

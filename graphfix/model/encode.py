@@ -156,7 +156,7 @@ class _Encoder:
                 name = value.name
                 parts.append(b"\x12")
                 parts.append(texts.get(name) or self._text(name))  # type: ignore[arg-type]  # _text refuses None
-                known = value.type is not None or value.doc_string or value.metadata_props
+                known = value.type is not None or value.doc_string or value._metadata_props
                 if known and described and name and not value.is_graph_output():
                     infos.append(self._info(13, value))
             if name := node.name:
@@ -312,14 +312,13 @@ class _Encoder:
         coded = b"\x0a" + self._text(name or value.name) + coded
         if value.doc_string:
             coded += _text_field(3, value.doc_string)
-        if value.metadata_props:
-            coded += _entries(4, value.metadata_props)
+        if value._metadata_props:  # the property would create a store for every value
+            coded += _entries(4, value._metadata_props)
         return varint(number << 3 | 2) + varint(len(coded)) + coded
 
     def _annotations(self, graph: ir.Graph) -> Iterable[bytes]:
         outputs = (value for node in graph for value in node.outputs)
         for value in dict.fromkeys((*graph.inputs, *graph.initializers.values(), *outputs)):
-            # the property would create a store for every value of the model
             if value._metadata and (names := value._metadata.get(QUANTIZATION)):
                 yield field(14, _text_field(1, value.name) + _entries(2, names))
 
@@ -380,7 +379,7 @@ def _is_described(value: ir.Value) -> bool:
 
 def _says_the_same(value: ir.Value, tensor: ir.TensorProtocol) -> bool:
     """Return whether the value knows nothing about itself that the tensor does not say."""
-    if value.doc_string or value.metadata_props:
+    if value.doc_string or value._metadata_props:
         return False
     if value.type is None and value.shape is None:
         return True

@@ -13,7 +13,7 @@ from graphfix.errors import ModelError
 
 _CHUNK: Final = 1 << 20
 _CANNOT_COPY: Final = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
-_READ_WHOLE: Final = 16 << 20
+_READ_WHOLE: Final = 32 << 20
 _WINDOW: Final = 1 << 14
 _COPY_IN_KERNEL: Final = 1 << 18
 """Below this many bytes a plain write from the mapping is faster than a copy by the kernel."""

@@ -4,6 +4,7 @@ import onnx_ir as ir
 
 from graphfix.rewrite.rewriter import Scope
 from graphfix.rewrite.subgraphs import inner_inputs, remove_nodes
+from graphfix.rewrite.uses import is_needed
 
 
 def remove_dead_nodes(scope: Scope) -> tuple[ir.Node, ...]:
@@ -11,6 +12,8 @@ def remove_dead_nodes(scope: Scope) -> tuple[ir.Node, ...]:
 
     What their subgraphs capture is let go. Nodes inside subgraphs of live nodes stay.
     """
+    if all(any(map(is_needed, node.outputs)) for node in scope):
+        return ()  # whatever is dead, something in it is read by nothing
     live: set[ir.Node] = set()
     queue = [value.producer() for value in scope.outputs]
     here = set(scope)
@@ -31,7 +34,7 @@ def remove_dead_initializers(graph: ir.Graph) -> tuple[str, ...]:
     dead = tuple(
         name
         for name, value in graph.initializers.items()
-        if not (value.uses() or value.is_graph_output() or value.is_graph_input())
+        if not (is_needed(value) or value.is_graph_input())
     )
     for name in dead:
         del graph.initializers[name]
@@ -40,7 +43,7 @@ def remove_dead_initializers(graph: ir.Graph) -> tuple[str, ...]:
 
 def unread_inputs(graph: ir.Graph) -> tuple[ir.Value, ...]:
     """The inputs that nothing reads, and that are no outputs."""
-    return tuple(v for v in graph.inputs if not (v.uses() or v.is_graph_output()))
+    return tuple(value for value in graph.inputs if not is_needed(value))
 
 
 def remove_unread_inputs(graph: ir.Graph) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The usual pass: an anchor operator and a function from the anchor to its replacement."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from graphfix.model import infer_shapes
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult, Rewrite, Skip, SkipRecord
 from graphfix.rewrite.rewriter import Rewriter, Scope, UnreadableAttribute, node_label
-from graphfix.rewrite.subgraphs import subgraphs_of_node
+from graphfix.rewrite.subgraphs import HOLDERS, inner_graphs, subgraphs_of_node
 
 _Place = tuple[Scope, ir.Node, tuple[ir.Node, ...]]
 """A scope, a node in it, and the nodes whose subgraphs hold the scope."""
@@ -52,13 +52,17 @@ class RewritePass(Pass):
 
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """Rewrite every selected anchor; see :meth:`rewrite`."""
-        places = _places(model)
-        anchors = [place for place in places if self.matches(place[1])]
+        anchors = self._anchors(model)
         if not self.reads_shapes or all(_stated(node) for _, node, _ in anchors):
             return self._run(model, context, anchors)
-        stated = [(v, v.type, v.shape) for _, node, _ in places for v in node.outputs]
+        stated = [
+            (value, value.type, value.shape)
+            for scope in scopes(model)
+            for node in scope
+            for value in node.outputs
+        ]
         infer_shapes(model)
-        result = self._run(model, context, [p for p in places if self.matches(p[1])])
+        result = self._run(model, context, self._anchors(model))
         if not result.rewrites:  # a pass that does nothing leaves no traces
             for value, type_, shape in stated:
                 value.type, value.shape = type_, shape
@@ -86,6 +90,12 @@ class RewritePass(Pass):
             value.shape = shape  # later rounds may know more than the model says
         return total
 
+    def _anchors(self, model: ir.Model) -> list[_Place]:
+        """The nodes that match, in the order of :func:`scopes`."""
+        if type(self).matches is RewritePass.matches:
+            return _places(model, frozenset(self.match_ops), self.match_domains)
+        return [place for place in _places(model) if self.matches(place[1])]
+
     def _run(self, model: ir.Model, context: PassContext, anchors: Sequence[_Place]) -> PassResult:
         if self.select is not None:
             by_node = {place[1]: place for place in anchors}
@@ -94,13 +104,13 @@ class RewritePass(Pass):
         rewrites: list[Rewrite] = []
         skips: list[SkipRecord] = []
         for number, (scope, node, around) in enumerate(anchors):
-            if any(outer.graph is None for outer in (node, *around)):
+            if node.graph is None or any(outer.graph is None for outer in around):
                 continue  # an earlier rewrite of this pass has consumed it
             if number in context.excluded:
                 reason = f"rolled back: {context.excluded[number]}"
                 skips.append(SkipRecord(node_label(node), node.op_type, reason))
                 continue
-            rw.begin(node, scope)
+            rw.begin(node, scope, number)
             try:
                 answer = self.rewrite(node, rw)
             except UnreadableAttribute as error:
@@ -111,46 +121,52 @@ class RewritePass(Pass):
                     label = node_label(node)
                     skips.append(SkipRecord(label, node.op_type, answer.reason, answer.satisfied))
                 continue
-            done = rw.commit(as_mapping(node, answer))
-            rewrites.append(replace(done, anchor=number))
+            rewrites.append(rw.commit(as_mapping(node, answer)))
         contract = self.conclude(rewrites, rw) if rewrites else self.contract
         return PassResult(model, contract, tuple(rewrites), tuple(skips), observed=True)
 
 
 def _stated(node: ir.Node) -> bool:
     """Whether the shapes of all that the node reads and makes are known, perhaps by symbols."""
-    values = (value for value in (*node.inputs, *node.outputs) if value is not None)
-    return all(value.shape is not None and not value.shape.has_unknown_dim() for value in values)
+    for values in (node.inputs, node.outputs):
+        for value in values:
+            if value is None:
+                continue
+            shape = value.shape
+            if shape is None or shape.has_unknown_dim():
+                return False
+    return True
 
 
 def scopes(model: ir.Model) -> Iterator[Scope]:
     """The main graph, then every subgraph outside in, then the functions with theirs."""
     for scope in _outermost(model):
         yield scope
-        yield from _nested(scope)
+        yield from inner_graphs(scope)
 
 
 def _outermost(model: ir.Model) -> tuple[Scope, ...]:
     return (model.graph, *model.functions.values())
 
 
-def _nested(scope: Scope) -> Iterator[ir.Graph]:
-    for node in scope:
-        for graph in subgraphs_of_node(node):
-            yield graph
-            yield from _nested(graph)
+def _places(
+    model: ir.Model, op_types: Set[str] | None = None, domains: Sequence[str] = ()
+) -> list[_Place]:
+    """The nodes of these operators, or all, in the order of :func:`scopes`.
 
-
-def _places(model: ir.Model) -> list[_Place]:
-    """All nodes, in the order of :func:`scopes`."""
+    Every pass looks at every node here, so what a node costs counts.
+    """
     found: list[_Place] = []
 
     def add(scope: Scope, around: tuple[ir.Node, ...]) -> None:
         inside: list[tuple[ir.Graph, tuple[ir.Node, ...]]] = []
         for node in scope:
-            found.append((scope, node, around))
-            for graph in subgraphs_of_node(node):
-                inside.append((graph, (*around, node)))
+            op_type = node.op_type
+            if op_types is None or (op_type in op_types and node.domain in domains):
+                found.append((scope, node, around))
+            if op_type in HOLDERS or node.domain != "":
+                for graph in subgraphs_of_node(node):
+                    inside.append((graph, (*around, node)))
         for graph, nodes in inside:
             add(graph, nodes)
 

@@ -16,8 +16,15 @@ from graphfix.rewrite.base import PassContext, Target
 from graphfix.rewrite.constants import constant_array
 from graphfix.rewrite.records import Rewrite, Skip
 from graphfix.rewrite.site import NodeSketch, Site, SiteLog, in_order, unsuitable
-from graphfix.rewrite.subgraphs import inner_inputs, remove_nodes, subgraphs_of, subgraphs_of_node
+from graphfix.rewrite.subgraphs import (
+    HOLDERS,
+    inner_inputs,
+    remove_unread,
+    subgraphs_of,
+    subgraphs_of_node,
+)
 from graphfix.rewrite.symbolic import Facts
+from graphfix.rewrite.uses import is_needed, is_read
 
 Scope = ir.Graph | ir.Function
 AttrValue = (
@@ -76,11 +83,14 @@ class Names:
         if isinstance(scope, ir.Graph):
             used.update(scope.initializers)
         for node in scope:
-            if node.name:
-                used.add(node.name)
-            used.update(value.name for value in node.outputs if value.name)
-            for graph in subgraphs_of_node(node):
-                self._collect(graph)
+            if name := node.name:
+                used.add(name)
+            for value in node.outputs:
+                if name := value.name:
+                    used.add(name)
+            if node.op_type in HOLDERS or node.domain != "":
+                for graph in subgraphs_of_node(node):
+                    self._collect(graph)
 
     def fresh(self, stem: str) -> str:
         """``stem_0``, or the first counter that is free."""
@@ -103,6 +113,7 @@ class _Site:
 
     anchor: ir.Node
     scope: Scope
+    number: int | None
     label: str
     added: list[ir.Node]
     constants: list[ir.Value]
@@ -128,8 +139,11 @@ class Rewriter:
         self.memory: dict[Hashable, Any] = {}
         """What a pass wants to remember from one anchor to the next, as it has no state."""
         self._names: Names | None = None
+        self._place: tuple[ir.Node, Scope, int | None] | None = None
+        """The anchor, where it stands, and its number."""
         self._site: _Site | None = None
-        self._shared: dict[tuple[int, str, tuple[int, ...], bytes], ir.Value] = {}
+        """What has been done there; most anchors turn out to be none."""
+        self._shared: dict[tuple[int, np.dtype, tuple[int, ...], bytes], ir.Value] = {}
         self._functions: tuple[ir.Function, ...] | None = None
         """Copies of the model's functions, made when a site calls one."""
 
@@ -141,7 +155,7 @@ class Rewriter:
     @property
     def in_function(self) -> bool:
         """Whether the anchor stands in the body of a function, which has no initializers."""
-        return isinstance(self._current.scope, ir.Function)
+        return isinstance(self._scope, ir.Function)
 
     @cached_property
     def facts(self) -> Facts:
@@ -151,7 +165,7 @@ class Rewriter:
     @property
     def _imports(self) -> dict[str, int]:
         """The opset imports that hold where the anchor stands."""
-        scope = self._current.scope
+        scope = self._scope
         function = scope if isinstance(scope, ir.Function) else self._function_around(scope)
         imports = function.opset_imports if function is not None else None
         return imports or self.model.graph.opset_imports
@@ -173,8 +187,16 @@ class Rewriter:
 
     @property
     def _current(self) -> _Site:
-        assert self._site is not None, "the rewriter is only valid inside rewrite()"
+        if self._site is None:
+            assert self._place is not None, "the rewriter is only valid inside rewrite()"
+            anchor, scope, number = self._place
+            self._site = _Site(anchor, scope, number, node_label(anchor), [], [], [], [])
         return self._site
+
+    @property
+    def _scope(self) -> Scope:
+        assert self._place is not None, "the rewriter is only valid inside rewrite()"
+        return self._place[1]
 
     # Reading
 
@@ -230,7 +252,7 @@ class Rewriter:
         return () if attribute is None else tuple(attribute.as_strings())
 
     def _attribute(self, node: ir.Node, name: str) -> ir.Attr | None:
-        attribute = node.attributes.get(name)
+        attribute = node.attributes.data.get(name)  # the view of a UserDict is slow
         if attribute is not None and attribute.is_ref():
             raise UnreadableAttribute(
                 f"attribute {name!r} of {node_label(node)!r} is a parameter of its function"
@@ -243,7 +265,7 @@ class Rewriter:
         ``axes`` of Squeeze, Unsqueeze and the Reduce ops, ``pads`` of Pad, ``split`` of Split …
         Returns ``None`` when it is absent or computed; :meth:`has_input` tells which.
         """
-        if name in node.attributes:
+        if name in node.attributes.data:
             return self.attr_ints(node, name)
         return self.ints(self.input(node, index))
 
@@ -496,10 +518,10 @@ class Rewriter:
         In a graph it is an initializer; in a function, which has none, a Constant node. Small equal
         constants of one pass and one graph are shared.
         """
-        array, scope = _as_array(data, dtype), self._current.scope
+        array, scope = _as_array(data, dtype), self._scope
         if array.size > 64 or not isinstance(scope, ir.Graph):
             return self._new_const(ir.Tensor(array))
-        key = (id(scope), str(array.dtype), array.shape, array.tobytes())
+        key = (id(scope), array.dtype, array.shape, array.tobytes())
         shared = self._shared.get(key)
         if shared is None or not shared.is_initializer():  # or its last reader has gone since
             shared = self._shared[key] = self._new_const(ir.Tensor(array))
@@ -533,22 +555,21 @@ class Rewriter:
 
     # One rewrite, driven by RewritePass
 
-    def begin(self, anchor: ir.Node, scope: Scope) -> None:
-        """Start a rewrite at ``anchor``."""
-        self._site = _Site(anchor, scope, node_label(anchor), [], [], [], [])
+    def begin(self, anchor: ir.Node, scope: Scope, number: int | None = None) -> None:
+        """Start a rewrite at ``anchor``, the one with this number."""
+        self._place, self._site = (anchor, scope, number), None
 
     def abandon(self) -> None:
         """Take back what the current rewrite has inserted."""
-        site = self._current
-        if site.added:  # mostly there is nothing
+        site, self._site = self._site, None
+        if site is None:
+            return
+        if site.added:
             site.scope.remove(reversed(site.added), safe=True)
         for take_back in site.undo:
             take_back()
         for value in site.constants:
             _drop_initializer(value)
-        if dropped := {id(value) for value in site.constants}:
-            self._shared = {k: v for k, v in self._shared.items() if id(v) not in dropped}
-        self._site = None
 
     def commit(self, replaced: Mapping[ir.Value, ir.Value]) -> Rewrite:
         """Let new values take the place of old ones, remove what is dead, and record it all.
@@ -610,6 +631,7 @@ class Rewriter:
             note="; ".join(site.notes),
             contract=site.contract,
             kept=site.kept,
+            anchor=site.number,
             site=sketch,
         )
 
@@ -681,10 +703,12 @@ def _take_over(old: ir.Value, new: ir.Value) -> None:
         new.type = type_
     if shape is not None:
         new.shape = shape
-    new.metadata_props.update(old.metadata_props)
     new.doc_string = new.doc_string or old.doc_string
-    for key, item in old.meta.items():
-        new.meta.setdefault(key, item)
+    if old._metadata_props:  # the properties would create a store for every value
+        new.metadata_props.update(old._metadata_props)
+    if old._metadata:
+        for key, item in old.meta.items():
+            new.meta.setdefault(key, item)
 
 
 def _hand_over_names(restated: Iterable[tuple[ir.Node, ir.Node]]) -> None:
@@ -714,17 +738,16 @@ def _remove_dead(
     queue = [node for node in candidates if node is not None]
     while queue:
         node = queue.pop()
-        if node.graph is None or any(
-            _is_read(out) or out.is_graph_output() for out in node.outputs
-        ):
+        if node.graph is None or any(map(is_needed, node.outputs)):
             continue
         read = [value for value in (*node.inputs, *inner_inputs(node)) if value is not None]
         removed.append(node_label(node))
         log.remove(node)
-        for name, attribute in tuple(node.attributes.items()):
-            if any(id(graph) in moved for graph in subgraphs_of(attribute)):
-                del node.attributes[name]
-        remove_nodes(node.graph, [node])
+        if moved:
+            for name, attribute in tuple(node.attributes.items()):
+                if any(id(graph) in moved for graph in subgraphs_of(attribute)):
+                    del node.attributes[name]
+        remove_unread(node.graph, node)
         for value in read:
             producer = value.producer()
             if producer is not None:
@@ -734,14 +757,9 @@ def _remove_dead(
     return tuple(removed)
 
 
-def _is_read(value: ir.Value) -> bool:
-    """Whether any node reads ``value``; ``value.uses()`` would copy all of its uses to tell."""
-    return bool(value._uses)
-
-
 def _drop_initializer(value: ir.Value) -> None:
     """Remove an initializer that nothing reads and that is no input or output of its graph."""
-    if not value.is_initializer() or _is_read(value):
+    if not value.is_initializer() or is_read(value):
         return
     if value.is_graph_input() or value.is_graph_output():
         return

@@ -74,7 +74,7 @@ class SiteLog:
         """The node as it stands, or as it stood if the rewrite has changed what it reads."""
         inputs = self._read.get(id(node)) or self._names(node.inputs)
         outputs = tuple(value.name or "" for value in node.outputs)
-        return NodeSketch(node, inputs, outputs, tuple(node.attributes.values()))
+        return NodeSketch(node, inputs, outputs, tuple(node.attributes.data.values()))
 
     def remove(self, node: ir.Node) -> None:
         """Note a node that is about to be removed; readers come before what they read."""

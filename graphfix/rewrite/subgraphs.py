@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import onnx_ir as ir
 
 _GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+HOLDERS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+"""The operators of ONNX that hold graphs; those of other domains may, too."""
 
 
 def subgraphs_of(attribute: ir.Attr) -> Sequence[ir.Graph]:
@@ -20,11 +22,22 @@ def subgraphs_of(attribute: ir.Attr) -> Sequence[ir.Graph]:
 
 def subgraphs_of_node(node: ir.Node) -> Sequence[ir.Graph]:
     """The graphs in the attributes of a node, without those inside them."""
+    if node.op_type not in HOLDERS and node.domain == "":
+        return ()  # all that most nodes cost
     found: tuple[ir.Graph, ...] = ()
     for attribute in node.attributes.data.values():  # the views of a UserDict are slow
         if attribute.type in _GRAPHS:
             found += tuple(subgraphs_of(attribute))
     return found
+
+
+def inner_graphs(scope: ir.Graph | ir.Function) -> Iterator[ir.Graph]:
+    """The graphs inside nodes of ``scope``, at any depth, outside in."""
+    for node in scope:
+        if node.op_type in HOLDERS or node.domain != "":
+            for graph in subgraphs_of_node(node):
+                yield graph
+                yield from inner_graphs(graph)
 
 
 def inner_nodes(node: ir.Node) -> Iterator[ir.Node]:
@@ -50,6 +63,19 @@ def remove_nodes(scope: ir.Graph | ir.Function, nodes: Iterable[ir.Node]) -> Non
     nodes = tuple(nodes)
     for node in nodes:
         for inner in inner_nodes(node):
-            for index in range(len(inner.inputs)):
-                inner.replace_input_with(index, None)
+            _let_go(inner)
     scope.remove(nodes, safe=True)
+
+
+def remove_unread(scope: ir.Graph | ir.Function, node: ir.Node) -> None:
+    """Remove one node of which it is known that nothing reads its outputs."""
+    for inner in inner_nodes(node):
+        _let_go(inner)
+    _let_go(node)
+    scope.remove(node)
+
+
+def _let_go(node: ir.Node) -> None:
+    for index, value in enumerate(node.inputs):
+        if value is not None:
+            node.replace_input_with(index, None)

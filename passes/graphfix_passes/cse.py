@@ -43,18 +43,22 @@ class Cse(RewritePass):
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Sequence[ir.Value | None] | Skip | None:
         """Replace the node by an equal one that has been visited before, or remember it."""
-        if not _repeats(node.op_identifier(), rw):
+        identifier = node.op_identifier()
+        if not _repeats(identifier, rw):
             return None
-        key = (
-            node.graph,
-            node.op_identifier(),
-            tuple(map(_value_key, node.inputs)),
-            frozenset((name, _attribute_key(item)) for name, item in node.attributes.items()),
-            tuple(bool(value.name) for value in node.outputs),
+        computed = [None if _is_constant(value) else value for value in node.inputs]
+        alike: dict[Hashable, ir.Node] = rw.memory.setdefault(
+            (node.graph, identifier, *computed), {}
         )
-        first = rw.memory.setdefault(key, node)
+        if not alike:
+            alike[None] = node  # the rest matters only if there is another one
+            return None
+        if (lone := alike.pop(None, None)) is not None and lone.graph is not None:
+            alike[_rest(lone)] = lone
+        key = _rest(node)
+        first = alike.setdefault(key, node)
         if first is node or first.graph is None:
-            rw.memory[key] = node
+            alike[key] = node
             return None
         if any(value.is_graph_output() for value in node.outputs):
             return rw.skip(f"it equals {first.outputs[0].name!r}, but is a graph output itself")
@@ -74,6 +78,19 @@ def _repeats(key: ir.OperatorIdentifier, rw: Rewriter) -> bool:
             _repeats(identifier, rw) for identifier in {node.op_identifier() for node in inside}
         )
     return bool(rw.memory[key])
+
+
+def _is_constant(value: ir.Value | None) -> bool:
+    return constant_tensor(value) is not None
+
+
+def _rest(node: ir.Node) -> Hashable:
+    """What else must be equal in two nodes with the same operator and computed inputs."""
+    return (
+        tuple(map(_value_key, node.inputs)),
+        frozenset((name, _attribute_key(item)) for name, item in node.attributes.items()),
+        tuple(bool(value.name) for value in node.outputs),
+    )
 
 
 def _value_key(value: ir.Value | None) -> Hashable:

@@ -10,7 +10,16 @@ import onnx_ir as ir
 from graphfix.contract import Close, Contract, Exact
 from graphfix.errors import ModelError
 from graphfix.folding import Region, Tensors, compute, known_tensor, runnable
-from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip, constant_tensor, scopes
+from graphfix.rewrite import (
+    PassContext,
+    PassResult,
+    Rewrite,
+    RewritePass,
+    Rewriter,
+    Skip,
+    constant_tensor,
+    scopes,
+)
 from graphfix.rewrite.marks import draws
 from graphfix.rewrite.subgraphs import subgraphs_of_node
 
@@ -82,6 +91,12 @@ class FoldConstants(RewritePass):
         if self.limit < 0:
             raise ValueError(f"limit={self.limit} is a number of bytes, so not negative")
 
+    def run(self, model: ir.Model, context: PassContext) -> PassResult:
+        """See the class; in most models there is nothing to do, which shows without visits."""
+        if _Folding(model, self).is_idle:
+            return PassResult(model, self.contract, observed=True)
+        return super().run(model, context)
+
     def matches(self, node: ir.Node) -> bool:
         """Nodes that compute something, as far as it shows."""
         return node.domain in _STANDARD and node.op_type != "Constant"
@@ -128,6 +143,11 @@ class _Folding:
         self._inside = set(self._candidates)
         self._credit = self._vanishing()
         """Bytes of the constants that go when all candidates are folded."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to fold, nor to say about it."""
+        return not (self._candidates or self._plan.refused)
 
     def plan(self) -> _Plan:
         """What to fold, and what not."""
@@ -265,12 +285,17 @@ def _too_large(size: int, more: int, limit: int) -> str:
 
 
 def _is_foldable(node: ir.Node, made: Container[ir.Value]) -> bool:
-    if node.domain not in _STANDARD or node.op_type in ("Constant", "Dropout") or draws(node):
+    given = None
+    for value in node.inputs:
+        if value is not None:
+            if value not in made and not _is_constant(value):
+                return False  # as for almost all nodes
+            given = value
+    if given is None or node.domain not in _STANDARD:
         return False
-    given = [value for value in node.inputs if value is not None]
-    if not given or not all(value in made or _is_constant(value) for value in given):
+    if node.op_type in ("Constant", "Dropout") or draws(node):
         return False
-    if node.op_type == "Identity" and given[0] not in made:
+    if node.op_type == "Identity" and given not in made:
         return False  # it is read as the constant it repeats
     return not any(subgraphs_of_node(node))
 

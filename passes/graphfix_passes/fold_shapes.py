@@ -76,15 +76,16 @@ class FoldShapes(RewritePass):
         """Fold what leaves the computation of sizes at this node, or the shape it takes."""
         if _takes_computed_shape(node) and not _folds(node.outputs[0], rw.facts):
             return _with_constant_shape(node, rw)
+        known = [value for value in node.outputs if rw.facts.value(value) is not None]
         constants = {
             value: rw.const(array)
-            for value in node.outputs
+            for value in known
             if _leaves(value, rw.facts) and (array := _array(value, rw.facts)) is not None
         }
         if constants:
             return constants
         value = node.outputs[0]
-        if rw.facts.value(value) is None:
+        if value not in known:
             return None
         if all(_needs_no_value(use.node, use.idx, rw.facts) for use in value.uses()):
             return None
@@ -97,12 +98,12 @@ class FoldShapes(RewritePass):
 
 def _is_open(model: ir.Model) -> bool:
     """Whether the size of a result is no number."""
-    return any(
-        value.shape is None or not value.shape.is_static()
-        for scope in scopes(model)
-        for node in scope
-        for value in node.outputs
-    )
+    for scope in scopes(model):
+        for node in scope:
+            for value in node.outputs:
+                if value.shape is None or not value.shape.is_static():
+                    return True
+    return False
 
 
 def _sizes(value: ir.Value | None, facts: Facts) -> tuple[Number | None, ...]:

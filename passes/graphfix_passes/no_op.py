@@ -9,6 +9,7 @@ import onnx_ir as ir
 from graphfix.contract import EQUAL, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix.rewrite.subgraphs import subgraphs_of_node
+from graphfix.rewrite.uses import is_needed
 from graphfix_passes._known import Dim, dims, rank, same_shape
 from graphfix_passes._permutations import composed, is_identity, order_of
 
@@ -65,7 +66,7 @@ class NoOp(RewritePass):
     ) -> ir.Value | Mapping[ir.Value, ir.Value] | Skip | None:
         """Let the readers of ``node`` read what it repeats."""
         output = node.outputs[0]
-        if not (output.uses() or output.is_graph_output()):
+        if not is_needed(output):
             return None
         source = _SOURCES.get(node.op_type, _of_one_input)(node, rw)
         if not isinstance(source, ir.Value) or not output.is_graph_output():

@@ -88,6 +88,8 @@ def _initializers(model: ir.Model) -> list[str]:
 
 def _functions(model: ir.Model) -> list[str]:
     """Remove the functions that are not called, and return their names."""
+    if not model.functions:
+        return []
     called: set[ir.OperatorIdentifier] = set()
     queue = [node.op_identifier() for node in model.graph.all_nodes()]
     while queue:

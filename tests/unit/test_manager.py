@@ -25,6 +25,7 @@ from graphfix.rewrite import (
     PassResult,
     RewritePass,
     Rewriter,
+    Selector,
     Skip,
 )
 
@@ -400,3 +401,45 @@ def test_the_context_reaches_every_pass_and_its_replay() -> None:
 
 def test_nodes_of_subgraphs_are_counted() -> None:
     assert count_nodes(source()) == 5
+
+
+@dataclass(frozen=True)
+class Counted(Swap):
+    """Say when it looks at a node."""
+
+    name = "counted"
+    must_match = False
+    seen: ClassVar[list[str]] = []
+
+    def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | Skip:
+        self.seen.append(node.op_type)
+        return super().rewrite(node, rw)
+
+
+def looks(*passes: Pass) -> int:
+    """How often ``Counted`` passes look at a node when these run."""
+    Counted.seen.clear()
+    run(*passes)
+    return len(Counted.seen)
+
+
+def test_a_pass_does_not_run_again_on_a_model_that_has_not_changed_since() -> None:
+    once, idle = Counted(old="Abs", new="Sign"), Counted(old="Relu", new="Abs")
+    assert looks(idle) == 4
+    assert looks(idle, idle) == 4
+    assert looks(once, once) == 4
+    outcome = run(idle, idle)
+    first, second = (step.result for step in outcome.steps)
+    assert first is not None
+    assert second is not None
+    assert second.skips == first.skips
+    assert outcome.steps[1].nodes == (5, 5)
+
+
+def test_a_pass_runs_again_on_a_model_that_has_changed_or_may_have() -> None:
+    idle = Counted(old="Relu", new="Abs")
+    assert looks(idle, Swap(old="Abs", new="Sign"), idle) == 4 + 4
+    assert looks(idle, Rebuild(), idle) == 4 + 4, "nobody observed what it did"
+    assert looks(idle, Counted(old="Relu", new="Neg")) == 4 + 4, "other options"
+    chosen = Counted(old="Abs", new="Sign", select=Selector("k=0"))
+    assert looks(chosen, chosen) == 1 + 1, "the first of those that are left is another one"

@@ -87,9 +87,9 @@ class Converter(Rewriter):
         """Say that the adapter builds for another opset than the next one on the way."""
         self._build_opset = opset
 
-    def begin(self, anchor: ir.Node, scope: Scope) -> None:
+    def begin(self, anchor: ir.Node, scope: Scope, number: int | None = None) -> None:
         """Start a rewrite; new names derive from the node of the original model."""
-        super().begin(anchor, scope)
+        super().begin(anchor, scope, number)
         self._current.label = self._root_label or node_label(anchor)
 
     @property

@@ -20,8 +20,11 @@ from graphfix.rewrite.symbolic.size import (
 from graphfix.rewrite.symbolic.vector import Maybe
 
 _STANDARD = ("", "ai.onnx")
-_MOST_UNKNOWN = 64
+_MOST_UNKNOWN = 16
 """The longest tensor that is followed although some of its elements are not known."""
+
+_FOLLOWED = frozenset({*numbers.OPERATORS, "Constant", "Shape", "Size"})
+"""The operators whose results may be known."""
 
 _Query = tuple[bool, ir.Value]
 """Whether the numbers are asked for (else the dims), and of what."""
@@ -51,27 +54,26 @@ class Facts:
         """The elements of a small tensor; ``None`` when it is large or nothing is known."""
         if value is None:
             return None
-        if value not in self._values:
+        known = self._values
+        if value not in known:
             if self._is_hopeless(value):
-                self._values[value] = None
+                known[value] = None
             else:
                 self._solve((True, value))
-        return self._values[value]
+        return known[value]
 
     def _is_hopeless(self, value: ir.Value) -> bool:
         """Whether it shows at once that nothing is known of the elements, as of most activations.
 
         Each operator needs the elements of all its inputs.
         """
-        node, dims = value.producer(), _declared(value)
-        if node is None or dims is None or (size := prod(dims)) <= _MOST_UNKNOWN:
+        node, known = value.producer(), self._values
+        if node is None or not _is_long(value):
             return False
-        if node.op_type in ("Constant", "Shape") or node.domain not in _STANDARD:
-            return False
-        if node.op_type not in numbers.OPERATORS or size > vector.MOST_ELEMENTS:
-            return True
-        known = self._values
-        return any(each is not None and known.get(each, each) is None for each in node.inputs)
+        return _is_data(value) or any(
+            each is not None and (known[each] is None if each in known else _is_data(each))
+            for each in node.inputs
+        )
 
     def dims(self, value: ir.Value | None) -> Dims | None:
         """The dims of a tensor, ``None`` when not even its rank is known.
@@ -150,6 +152,8 @@ class Facts:
         dims = self._dims[_first(node)]
         if dims is None:
             return None
+        if not node.attributes.data:
+            return vector.known(dims)
         ends = [node.attributes.get(name) for name in ("start", "end")]
         if any(end is not None and end.is_ref() for end in ends):
             return None
@@ -252,6 +256,20 @@ def _declared(value: ir.Value) -> tuple[int, ...] | None:
         if not isinstance(dim, int):
             return None
     return cast(tuple[int, ...], value.shape.dims)  # the loop has seen to it
+
+
+def _is_long(value: ir.Value) -> bool:
+    """Whether there are too many elements to follow them one by one."""
+    dims = _declared(value)
+    return dims is not None and prod(dims) > _MOST_UNKNOWN
+
+
+def _is_data(value: ir.Value) -> bool:
+    """Whether ``value`` is long, and made by something whose numbers are not followed."""
+    node = value.producer()
+    if node is None or (node.op_type in _FOLLOWED and not _is_large(value)):
+        return False
+    return _is_long(value)
 
 
 def _is_large(value: ir.Value) -> bool:

@@ -88,7 +88,7 @@ class _Call:
         return [int(item) for item in array.flat]
 
     def _attribute(self, name: str) -> ir.Attr | None:
-        attribute = self.node.attributes.get(name)
+        attribute = self.node.attributes.data.get(name)
         if attribute is not None and attribute.is_ref():
             raise Undecided(f"attribute {name!r} is a parameter of a function")
         return attribute

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class Known:
     data: np.ndarray
     dtype: ir.DataType
 
-    @property
+    @cached_property
     def constant(self) -> np.ndarray | None:
         """The tensor, if it is the same for all sizes."""
         if any(item is None or isinstance(item, Poly) for item in self.data.flat):
