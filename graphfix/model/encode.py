@@ -14,7 +14,7 @@ import onnx_ir as ir
 from graphfix.errors import ModelError
 from graphfix.model import types
 from graphfix.model.decode import QUANTIZATION, TRAINING
-from graphfix.model.tensors import SparseTensor, raw_bytes
+from graphfix.model.tensors import SparseTensor, StoredTensor, raw_bytes
 from graphfix.model.wire import LAZY_BYTES, field, number_field, varint
 
 _FUNCTION_TYPES_SINCE: Final = 10
@@ -237,12 +237,13 @@ class _Encoder:
     ) -> list[Piece]:
         undefined = tensor.dtype == ir.DataType.UNDEFINED
         large = not undefined and tensor.nbytes >= self._large
-        if isinstance(tensor, ir.serde.TensorProtoTensor) and not large:
+        stored = isinstance(tensor, StoredTensor)  # as almost all are
+        if not stored and isinstance(tensor, ir.serde.TensorProtoTensor) and not large:
             return [_proto_tensor(tensor, name)]
         dims: Sequence[int] = tensor.shape.numpy()
         parts: list[Piece] = [number_field(1, dim) for dim in dims]
         parts.append(number_field(2, tensor.dtype))
-        if isinstance(tensor, ir.StringTensor):
+        if not stored and isinstance(tensor, ir.StringTensor):
             parts += [field(6, each) for each in tensor.string_data()]
             parts.append(_text_field(8, name))
         else:
@@ -317,9 +318,10 @@ class _Encoder:
         return varint(number << 3 | 2) + varint(len(coded)) + coded
 
     def _annotations(self, graph: ir.Graph) -> Iterable[bytes]:
-        outputs = (value for node in graph for value in node.outputs)
-        for value in dict.fromkeys((*graph.inputs, *graph.initializers.values(), *outputs)):
-            if value._metadata and (names := value._metadata.get(QUANTIZATION)):
+        made = (value for node in graph for value in node.outputs)
+        values = itertools.chain(graph.inputs, graph.initializers.values(), made)
+        for value in dict.fromkeys(value for value in values if value._metadata):
+            if names := value.meta.get(QUANTIZATION):
                 yield field(14, _text_field(1, value.name) + _entries(2, names))
 
     def _text(self, text: str | None) -> bytes:

@@ -2,6 +2,7 @@
 
 import abc
 import copy
+import functools
 import hashlib
 import math
 from collections.abc import MutableMapping
@@ -23,6 +24,12 @@ def byte_count(dtype: ir.DataType, dims: tuple[int, ...]) -> int:
     return (dtype.bitwidth * math.prod(dims) + 7) // 8
 
 
+@functools.lru_cache(maxsize=4096)
+def _shape(dims: tuple[int, ...]) -> ir.Shape:
+    """A shape that tensors with these dims share."""
+    return ir.Shape(dims, frozen=True)
+
+
 class LazyTensor:
     """What onnx-ir's ``TensorProtocol`` asks of a tensor, apart from its numbers."""
 
@@ -40,7 +47,7 @@ class LazyTensor:
     ) -> None:
         self.dtype = dtype
         self.dims = dims
-        self.shape: ir.ShapeProtocol = ir.Shape(dims, frozen=True)
+        self.shape: ir.ShapeProtocol = _shape(dims)
         self.name = name
         self.doc_string = doc_string
         self.metadata_props: MutableMapping[str, str] = metadata_props or {}

@@ -363,21 +363,28 @@ class Rewriter:
         **attributes: AttrValue,
     ) -> tuple[ir.Value, ...]:
         """Insert a node with several outputs before the anchor and return them all."""
+        made = [as_attribute(key, item) for key, item in attributes.items()]
+        return tuple(self._insert(op_type, inputs, outputs, domain, made).outputs)
+
+    def _insert(
+        self,
+        op_type: str,
+        inputs: Sequence[ir.Value | None],
+        outputs: int,
+        domain: str,
+        attributes: Iterable[ir.Attr],
+        overload: str = "",
+    ) -> ir.Node:
         site = self._current
         name = self._fresh(f"{site.label}/{op_type}")
         node = ir.Node(
-            domain,
-            op_type,
-            inputs,
-            [as_attribute(key, item) for key, item in attributes.items()],
-            num_outputs=outputs,
-            name=name,
+            domain, op_type, inputs, attributes, overload=overload, num_outputs=outputs, name=name
         )
         for index, value in enumerate(node.outputs):
             value.name = name if index == 0 else self._fresh(f"{name}_out{index}")
         site.scope.insert_before(site.anchor, node)
         site.added.append(node)
-        return tuple(node.outputs)
+        return node
 
     def call(
         self, function: ir.Function, *inputs: ir.Value | None, **attributes: AttrValue
@@ -396,17 +403,9 @@ class Rewriter:
                 "onnxruntime does not run that; inline the function around it first"
             )
         self._admit(function)
-        outputs = self.ops(
-            function.name,
-            *inputs,
-            outputs=len(function.outputs),
-            domain=function.domain,
-            **attributes,
-        )
-        node = outputs[0].producer()
-        assert node is not None
-        node.overload = function.overload
-        return outputs
+        made = [as_attribute(key, item) for key, item in attributes.items()]
+        name, domain, count = function.name, function.domain, len(function.outputs)
+        return tuple(self._insert(name, inputs, count, domain, made, function.overload).outputs)
 
     def _admit(self, function: ir.Function) -> None:
         """Let the model know a function, and what that takes, until the rewrite is abandoned."""
@@ -469,10 +468,9 @@ class Rewriter:
             name: _own_graph(attribute) for name, attribute in node.attributes.items()
         }
         attributes.update(changed)
-        value = self.op(node.op_type, *(inputs or node.inputs), domain=node.domain, **attributes)
-        made = value.producer()
-        assert made is not None
-        made.overload = node.overload
+        made = [as_attribute(name, value) for name, value in attributes.items()]
+        given = inputs or node.inputs
+        (value,) = self._insert(node.op_type, given, 1, node.domain, made, node.overload).outputs
         return value
 
     def restate(
@@ -497,16 +495,16 @@ class Rewriter:
         given = list(node.inputs if inputs is None else inputs)
         while given and given[-1] is None:
             given.pop()
-        count = len(node.outputs) if outputs is None else outputs
-        made = self.ops(op_type or node.op_type, *given, outputs=count, domain=node.domain)
-        producer = made[0].producer()
-        assert producer is not None
-        producer.overload = node.overload
-        producer.attributes.update(
-            (name, as_attribute(name, value)) for name, value in merged.items()
+        restated = self._insert(
+            op_type or node.op_type,
+            given,
+            len(node.outputs) if outputs is None else outputs,
+            node.domain,
+            [as_attribute(name, value) for name, value in merged.items()],
+            node.overload,
         )
-        self._current.restated.append((node, producer))
-        return made
+        self._current.restated.append((node, restated))
+        return tuple(restated.outputs)
 
     def const(
         self,

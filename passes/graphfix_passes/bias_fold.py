@@ -39,6 +39,8 @@ class BiasFold(RewritePass):
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | Skip | None:
         """Fold one constant."""
+        if not any(rw.producer(value, *LINEAR) for value in node.inputs):
+            return None  # before a look at large constants
         value, added = _parts(node, rw)
         maker = rw.producer(value, *LINEAR)
         if maker is None or added is None or value is None or value.dtype is None:

@@ -67,13 +67,15 @@ class Facts:
 
         Each operator needs the elements of all its inputs.
         """
-        node, known = value.producer(), self._values
-        if node is None or not _is_long(value):
+        node, count, known = value.producer(), _count(value), self._values
+        if node is None or count is None or count <= _MOST_UNKNOWN:
             return False
-        return _is_data(value) or any(
-            each is not None and (known[each] is None if each in known else _is_data(each))
-            for each in node.inputs
-        )
+        if count > vector.MOST_ELEMENTS or node.op_type not in _FOLLOWED:
+            return True
+        for each in node.inputs:
+            if each is not None and (known[each] is None if each in known else _is_data(each)):
+                return True
+        return False
 
     def dims(self, value: ir.Value | None) -> Dims | None:
         """The dims of a tensor, ``None`` when not even its rank is known.
@@ -103,7 +105,7 @@ class Facts:
                 self._dims[value] = self._find_dims(value)
 
     def _needed(self, elements: bool, value: ir.Value) -> Iterator[_Query]:
-        if elements:
+        if elements and _trusted(value) is None:
             yield False, value
         node = value.producer()
         if node is None or node.domain not in _STANDARD:
@@ -168,7 +170,9 @@ class Facts:
 
     def _nothing_known(self, value: ir.Value) -> Maybe:
         """A tensor of the right length, so that what it is joined with is not lost."""
-        dims = self._dims.get(value)
+        dims = _trusted(value)
+        if dims is None:
+            dims = self._dims.get(value)
         if dims is None or value.dtype not in vector.FOLLOWED:
             return None
         fixed = tuple(dim for dim in dims if isinstance(dim, int))
@@ -250,28 +254,29 @@ def _first(node: ir.Node) -> ir.Value:
 
 def _declared(value: ir.Value) -> tuple[int, ...] | None:
     """The dims if all are declared as numbers."""
-    if value.shape is None:
+    shape = value.shape
+    if shape is None:
         return None
-    for dim in value.shape.dims:
+    dims = shape.dims
+    for dim in dims:
         if not isinstance(dim, int):
             return None
-    return cast(tuple[int, ...], value.shape.dims)  # the loop has seen to it
+    return cast(tuple[int, ...], dims)  # the loop has seen to it
 
 
-def _is_long(value: ir.Value) -> bool:
-    """Whether there are too many elements to follow them one by one."""
+def _count(value: ir.Value) -> int | None:
+    """The number of elements if all dims are declared as numbers."""
     dims = _declared(value)
-    return dims is not None and prod(dims) > _MOST_UNKNOWN
+    return None if dims is None else prod(dims)
 
 
 def _is_data(value: ir.Value) -> bool:
-    """Whether ``value`` is long, and made by something whose numbers are not followed."""
+    """Whether ``value`` is made by something whose numbers are not followed, and too long, too."""
     node = value.producer()
-    if node is None or (node.op_type in _FOLLOWED and not _is_large(value)):
+    if node is None or node.op_type in _FOLLOWED:
         return False
-    return _is_long(value)
+    return (_count(value) or 0) > _MOST_UNKNOWN
 
 
 def _is_large(value: ir.Value) -> bool:
-    dims = _declared(value)
-    return dims is not None and prod(dims) > vector.MOST_ELEMENTS
+    return (_count(value) or 0) > vector.MOST_ELEMENTS
