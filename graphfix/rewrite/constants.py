@@ -3,6 +3,8 @@
 import numpy as np
 import onnx_ir as ir
 
+_REPEATING = frozenset({"Constant", "Identity"})
+
 
 def constant_array(value: ir.Value | None) -> np.ndarray | None:
     """The array that ``value`` has in every run, or ``None``.
@@ -25,13 +27,12 @@ def constant_tensor(value: ir.Value | None) -> ir.TensorProtocol | None:
             return (
                 value.const_value if value.is_initializer() and not value.is_graph_input() else None
             )
-        if producer.domain not in ("", "ai.onnx"):
-            return None
-        if producer.op_type == "Constant":
+        op_type = producer.op_type
+        if op_type not in _REPEATING or producer.domain not in ("", "ai.onnx"):
+            return None  # as for almost all values
+        if op_type == "Constant":
             return _constant_node(producer)
-        if producer.op_type != "Identity" or not producer.inputs:
-            return None
-        value = producer.inputs[0]
+        value = producer.inputs[0] if producer.inputs else None
     return None
 
 

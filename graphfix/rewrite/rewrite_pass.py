@@ -154,17 +154,17 @@ def _places(
 ) -> list[_Place]:
     """The nodes of these operators, or all, in the order of :func:`scopes`.
 
-    Every pass looks at every node here, so what a node costs counts.
+    Every pass looks at every node here, and onnx-ir's properties take longer than all the rest.
     """
     found: list[_Place] = []
 
     def add(scope: Scope, around: tuple[ir.Node, ...]) -> None:
         inside: list[tuple[ir.Graph, tuple[ir.Node, ...]]] = []
         for node in scope:
-            op_type = node.op_type
-            if op_types is None or (op_type in op_types and node.domain in domains):
+            op_type, domain = node._op_type, node._domain
+            if op_types is None or (op_type in op_types and domain in domains):
                 found.append((scope, node, around))
-            if op_type in HOLDERS or node.domain != "":
+            if op_type in HOLDERS or domain != "":
                 for graph in subgraphs_of_node(node):
                     inside.append((graph, (*around, node)))
         for graph, nodes in inside:

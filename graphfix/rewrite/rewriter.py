@@ -78,17 +78,17 @@ class Names:
             self._collect(function)
 
     def _collect(self, scope: Scope) -> None:
-        used = self._used
+        used = self._used  # as many names as there are; onnx-ir's properties take their time
         used.update(value.name for value in scope.inputs if value.name)
         if isinstance(scope, ir.Graph):
             used.update(scope.initializers)
         for node in scope:
-            if name := node.name:
+            if name := node._name:
                 used.add(name)
-            for value in node.outputs:
-                if name := value.name:
+            for value in node._outputs:
+                if name := value._name:
                     used.add(name)
-            if node.op_type in HOLDERS or node.domain != "":
+            if node._op_type in HOLDERS or node._domain != "":
                 for graph in subgraphs_of_node(node):
                     self._collect(graph)
 

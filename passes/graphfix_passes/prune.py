@@ -108,6 +108,8 @@ def _functions(model: ir.Model) -> list[str]:
 def _imports(model: ir.Model) -> list[str]:
     """Remove the imports of unused domains, and return their domains."""
     functions = model.functions.values()
+    if not functions and len(model.graph.opset_imports) == 1:
+        return []
     inside = {function: {n.domain for n in function.all_nodes()} for function in functions}
     used = {node.domain for node in model.graph.all_nodes()}.union(*inside.values())
     dead = _remove_imports(model.graph.opset_imports, used)
