@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 import onnx_ir as ir
 
+from graphfix.folding import Tensors, compute
 from graphfix.rewrite import Rewriter, constant_array, node_label
-from graphfix.rewrite.symbolic import Number, Poly, Size, floor_division, names
+from graphfix.rewrite.marks import draws
+from graphfix.rewrite.subgraphs import subgraphs_of_node
+from graphfix.rewrite.symbolic import Number, Poly, Size, floor_division, names, quotient
 from graphfix.rewrite.symbolic.shapes import BROADCASTING
 from graphfix_passes._regroup import regroup
 from graphfix_passes._resize import read, with_scales, with_sizes
@@ -16,6 +20,9 @@ from graphfix_passes._size_chain import size_chain
 
 _END = np.iinfo(np.int64).max
 """ONNX: an end of a Slice that means all the rest."""
+
+_MOST_NUMBERS = 1 << 22
+"""What is computed to see whether its rows repeat is no longer."""
 
 Repaired = Mapping[ir.Value, ir.Value]
 
@@ -93,10 +100,11 @@ class Thaw:
         shape: list[Size] = [1] * len(dims)
         for axis, size in wanted.items():
             row = value if dims[axis] == 1 else self._row(value, axis)
-            if row is None:
-                value = self._cut(node, value, axis, size)
-            else:
+            if row is not None:
                 value, shape[axis] = row, size
+                continue
+            repeated = self._repeated(node, value, axis, size)
+            value = self._cut(node, value, axis, size) if repeated is None else repeated
         if stretch and any(size != 1 for size in shape):
             return self.rw.op("Expand", value, self.vector(shape, node.inputs))
         return value
@@ -106,7 +114,7 @@ class Thaw:
         rows = (self.dims(value) or ())[axis]
         if self.original(size) != rows:
             raise Stuck(f"{value.name} has {rows} along axis {axis}, where {size} is needed")
-        if not (_is_name(size) and self._is_table(value)) or self.rw.opset < 10:
+        if not _is_name(size) or self._makers(value) is None or self.rw.opset < 10:
             raise Stuck(f"{value.name} is made for {rows} along axis {axis}, not for {size}")
         self.rw.note(f"only up to {rows}, as {value.name} is no longer")
         start, along = (self.rw.const([k]) for k in (0, axis))
@@ -145,22 +153,55 @@ class Thaw:
             return None
         return rw.op("Expand", node.inputs[0], rw.const(shape))
 
-    def _is_table(self, value: ir.Value) -> bool:
-        """Whether no input of the model decides about ``value``."""
-        queue, seen = [value], {value}
-        while queue:
-            each = queue.pop()
+    def _repeated(self, node: ir.Node, value: ir.Value, axis: int, size: Size) -> ir.Value | None:
+        """The rows of one unit of a size such as ``2*batch``, as often as there are units."""
+        factors = list(size.terms.values()) if isinstance(size, Poly) else []
+        units = quotient(size, factors[0]) if len(factors) == 1 else None
+        dims = self.dims(value) or ()
+        if not isinstance(units, Poly) or self.original(size) != dims[axis]:
+            return None
+        array = self._numbers(value)
+        if array is None:
+            return None
+        count = int(factors[0])
+        rows = array.reshape(*array.shape[:axis], -1, count, *array.shape[axis + 1 :])
+        if not (rows == rows.take([0], axis)).all():
+            return None
+        repeats: list[Size] = [1] * array.ndim
+        repeats[axis] = floor_division(units, 1)
+        block = self.rw.const(array.take(range(count), axis))
+        self.rw.note(f"{count} row{'s' * (count > 1)} of {value.name} for each {units}")
+        return self.rw.op("Tile", block, self.vector(repeats, node.inputs))
+
+    def _numbers(self, value: ir.Value) -> np.ndarray | None:
+        """What ``value`` always is, computed if no input of the model decides about it."""
+        array = constant_array(value)
+        dims = [dim for dim in self.dims(value) or () if isinstance(dim, int)]
+        if array is not None or prod(dims) > _MOST_NUMBERS:
+            return array
+        tensors: Tensors = {}
+        compute(self._makers(value) or [], tensors, self.rw.model.graph.opset_imports)
+        return tensors[value].numpy() if value in tensors else None
+
+    def _makers(self, value: ir.Value) -> list[ir.Node] | None:
+        """The nodes that ``value`` needs, in order; ``None`` when an input of the model counts."""
+        found: dict[ir.Node, None] = {}
+        stack, opened = [value], set[ir.Value]()
+        while stack:
+            each = stack[-1]
             node = each.producer()
-            if node is None:
-                if not each.is_initializer() or each.is_graph_input():
-                    return False
+            if node is None and (not each.is_initializer() or each.is_graph_input()):
+                return None
+            if node is None or node in found or each in opened:
+                if node is not None:
+                    found.setdefault(node)
+                stack.pop()
                 continue
-            if any(attr.type == ir.AttributeType.GRAPH for attr in node.attributes.values()):
-                return False
-            new = {item for item in node.inputs if item is not None} - seen
-            seen |= new
-            queue.extend(new)
-        return True
+            if any(subgraphs_of_node(node)) or draws(node):
+                return None
+            opened.add(each)
+            stack.extend(item for item in node.inputs if item is not None)
+        return list(found)
 
 
 def _is_name(size: Size) -> bool:
@@ -215,6 +256,11 @@ def _expand(thaw: Thaw, node: ir.Node) -> Repaired | None:
 
 
 def _broadcast(thaw: Thaw, node: ir.Node) -> Repaired | None:
+    return _stretching(thaw, node, behind=0)
+
+
+def _stretching(thaw: Thaw, node: ir.Node, behind: int) -> Repaired | None:
+    """Inputs that are stretched to one shape, but for their last axes."""
     inputs = [value for value in node.inputs if value is not None]
     shapes = [thaw.dims(value) for value in inputs]
     known = [dims for dims in shapes if dims is not None]
@@ -223,7 +269,7 @@ def _broadcast(thaw: Thaw, node: ir.Node) -> Repaired | None:
     rank = max(map(len, known))
     free = {
         axis: size
-        for axis in range(-rank, 0)
+        for axis in range(-rank, -behind)
         for dims in known
         if -axis <= len(dims) and thaw.changes([size := dims[axis]])
     }
@@ -367,7 +413,7 @@ def _matmul(thaw: Thaw, node: ir.Node) -> Repaired | None:
     free = [dim for dim in inner if thaw.changes([dim])]
     if fixed and free:
         raise Stuck(f"it multiplies {free[0]} by weights for {fixed[0]}")
-    return None
+    return _stretching(thaw, node, behind=2)
 
 
 _RULES: Mapping[str, Callable[[Thaw, ir.Node], Repaired | None]] = {

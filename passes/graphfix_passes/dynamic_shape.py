@@ -45,9 +45,10 @@ class DynamicShape(Pass):
            keeps the axis; a Slice to the end of an axis stays one; sizes of a Resize become
            scales; zeros that an LSTM, GRU or RNN starts from are left out, as they are its default.
         3. A constant with equal rows, such as zeros or a class token for a batch of 4, becomes one
-           row that is stretched. A constant table with a row for every step, such as baked
-           positions or a causal mask, is cut to the steps there are, and the report says how many
-           there may be.
+           row that is stretched; what depends on constants alone and repeats some rows, such as
+           the heads of one picture, becomes those rows, repeated. A constant table with a row for
+           every step, such as baked positions or a causal mask, is cut to the steps there are, and
+           the report says how many there may be.
 
     Leaves alone
         Nodes that hold no such number. From one number to another a dim gets in two passes, by a

@@ -2,9 +2,7 @@
 
 from tests.corpus.sweep import Applied
 
-KNOWN = {
-    ("detr-ts17", "dynamic-shape"): "the frozen batch of the repeated queries stays",
-}
+KNOWN: dict[tuple[str, str], str] = {}
 """Model and pass."""
 
 
