@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import onnx_ir as ir
@@ -10,7 +11,7 @@ from graphfix.contract import EQUAL, Contract, Exact
 from graphfix.rewrite import Rewrite, RewritePass, Rewriter, Skip
 from graphfix.rewrite.subgraphs import subgraphs_of_node
 from graphfix.rewrite.uses import is_needed
-from graphfix_passes._known import Dim, dims, rank, same_shape
+from graphfix_passes._known import Dim, dims, same_shape
 from graphfix_passes._permutations import composed, is_identity, order_of
 
 _Source = ir.Value | Skip | None
@@ -18,6 +19,13 @@ _Source = ir.Value | Skip | None
 
 _LONGEST = 2**31 - 1
 """No axis is longer; exporters write it, or the largest int64, for "to the end"."""
+
+_TRUE_SINCE = 12
+"""The opset from which on the mask of a Dropout that drops nothing is true. ONNX does not say what
+it was before; onnxruntime makes it 0."""
+
+_LARGEST_MASK = 16 * 2**20
+"""Bytes of a mask that is put into the file: what ``fold-constants`` allows for a tensor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +37,8 @@ class NoOp(RewritePass):
         mask of a Dropout to nothing, and a node between two others keeps them from being fused.
 
     Rewrites
-        1. Identity; Dropout without training; Cast to the type that is there.
+        1. Identity; Dropout without training; Cast to the type that is there. A mask that is read
+           becomes a constant, or an Expand where its shape is open or has above 16 MiB.
         2. Add and Sub of 0, Mul and Div by 1, where the constant widens no dimension.
         3. Concat, Max, Mean, Min and Sum of one input; Split into one output.
         4. Transpose in the order that is there, and two that cancel each other.
@@ -42,9 +51,9 @@ class NoOp(RewritePass):
     Leaves alone
         An Identity whose output is a graph output, where its input keeps its own name: it is an
         input, an initializer, another graph output, or has more readers. A Dropout whose mask is
-        read or whose training_mode is not the constant false. A Cast of an unknown type. A
-        constant that may widen the shape of its other input. Pow by 1, which is used on purpose
-        to keep nodes from being fused.
+        read before opset 12, or whose training_mode is not the constant false. A Cast of an unknown
+        type. A constant that may widen the shape of its other input. Pow by 1, which is used on
+        purpose to keep nodes from being fused.
 
     Numerics
         Adding +0 to floats turns -0 into +0, which is equal to it but the opposite when something
@@ -61,23 +70,26 @@ class NoOp(RewritePass):
     must_match = False
     reads_shapes = True
 
-    def rewrite(
-        self, node: ir.Node, rw: Rewriter
-    ) -> ir.Value | Mapping[ir.Value, ir.Value] | Skip | None:
+    def rewrite(self, node: ir.Node, rw: Rewriter) -> Mapping[ir.Value, ir.Value] | Skip | None:
         """Let the readers of ``node`` read what it repeats."""
-        output = node.outputs[0]
-        if not is_needed(output):
+        output, mask = node.outputs[0], _mask(node)
+        if not is_needed(output) and mask is None:
             return None
         source = _SOURCES.get(node.op_type, _of_one_input)(node, rw)
-        if not isinstance(source, ir.Value) or not output.is_graph_output():
+        if not isinstance(source, ir.Value):
             return source
-        maker = _only_made_for(node, source, rw)
-        if maker is not None:
-            (renamed,) = rw.restate(maker)
-            return {output: renamed, source: renamed}
-        if node.op_type == "Identity":
-            return rw.skip(f"its output is a graph output, and {source.name!r} keeps its own name")
-        return source
+        replaced = {output: source}
+        if output.is_graph_output():
+            maker = _only_made_for(node, source, rw)
+            if maker is not None:
+                replaced[output] = replaced[source] = rw.restate(maker)[0]
+            elif node.op_type == "Identity":
+                return rw.skip(
+                    f"its output is a graph output, and {source.name!r} keeps its own name"
+                )
+        if mask is not None:
+            replaced[mask] = _all_true(replaced[output], rw.facts.dims(source), rw)
+        return replaced
 
     def conclude(self, rewrites: Sequence[Rewrite], rw: Rewriter) -> Contract:
         """Exact, unless a zero was dropped that makes +0 of -0."""
@@ -108,10 +120,26 @@ def _dropout(node: ir.Node, rw: Rewriter) -> _Source:
         return rw.skip("before opset 7 it trains unless is_test is set")
     if rw.has_input(node, 2) and rw.scalar(node.inputs[2]) not in (0, False):
         return rw.skip("training_mode is not the constant false")
-    mask = node.outputs[1] if len(node.outputs) > 1 else None
-    if mask is not None and (mask.uses() or mask.is_graph_output()):
-        return rw.skip("its mask is read")
+    if rw.opset < _TRUE_SINCE and _mask(node) is not None:
+        return rw.skip("its mask is read, and ONNX says what is in it from opset 12 on")
     return node.inputs[0]
+
+
+def _mask(node: ir.Node) -> ir.Value | None:
+    """The mask of a Dropout, where it is read."""
+    if node.op_type != "Dropout" or len(node.outputs) < 2 or not is_needed(node.outputs[1]):
+        return None
+    return node.outputs[1]
+
+
+def _all_true(data: ir.Value, dims: Sequence[object] | None, rw: Rewriter) -> ir.Value:
+    """True in the shape of ``data``, whose dims are these."""
+    sizes = [dim for dim in dims or () if isinstance(dim, int)]
+    if dims is None or len(sizes) < len(dims):
+        return rw.op("Expand", rw.const(True), rw.op("Shape", data))
+    if prod(sizes) > _LARGEST_MASK:
+        return rw.op("Expand", rw.const(True), rw.const(sizes))
+    return rw.const(np.ones(sizes, bool))
 
 
 def _cast(node: ir.Node, rw: Rewriter) -> _Source:
@@ -167,7 +195,7 @@ def _transpose(node: ir.Node, rw: Rewriter) -> _Source:
 
 
 def _reshape(node: ir.Node, rw: Rewriter) -> _Source:
-    source, known, made = node.inputs[0], dims(node.inputs[0]), dims(node.outputs[0])
+    source, known, made = node.inputs[0], _followed(node.inputs[0], rw), dims(node.outputs[0])
     wanted = rw.param_ints(node, "shape", 1) if node.op_type == "Reshape" else None
     copies = wanted is not None and rw.attr_int(node, "allowzero", 0) == 0
     made = made if wanted is None else wanted
@@ -182,6 +210,14 @@ def _reshape(node: ir.Node, rw: Rewriter) -> _Source:
     positive = all(isinstance(dim, int) and dim > 0 for dim in others)
     inferred = wanted is not None and made[unsure[0]] == -1
     return source if len(unsure) == 1 and (positive or inferred) else None
+
+
+def _followed(value: ir.Value | None, rw: Rewriter) -> tuple[Dim, ...] | None:
+    """The dims of a value, where shape inference comes only after this run, too."""
+    known = rw.facts.dims(value)
+    if known is None:
+        return None
+    return tuple(dim if isinstance(dim, int) else str(dim) for dim in known)
 
 
 def _same_dim(new: Dim, old: Dim, copies: bool) -> bool:
@@ -201,11 +237,11 @@ def _squeeze(node: ir.Node, rw: Rewriter) -> _Source:
     first = rw.producer(node.inputs[0], other)
     if first is None:
         return None
-    longer = rank(node.outputs[0] if node.op_type == "Unsqueeze" else node.inputs[0])
+    known = _followed(node.outputs[0] if node.op_type == "Unsqueeze" else node.inputs[0], rw)
     both = [rw.param_ints(each, "axes", 1) for each in (first, node)]
     if None in both or not all(both):
         return None
-    axes = [{axis % longer if longer else axis for axis in each or ()} for each in both]
+    axes = [{axis % len(known) if known else axis for axis in each or ()} for each in both]
     return first.inputs[0] if axes[0] == axes[1] else None
 
 
@@ -221,7 +257,7 @@ def _slice(node: ir.Node, rw: Rewriter) -> _Source:
         return None
     if any(step != 1 for step in steps or ()) or (steps is None and rw.has_input(node, 4)):
         return None
-    known = dims(node.inputs[0])
+    known = _followed(node.inputs[0], rw)
     for axis, start, end in zip(axes or range(len(starts)), starts, ends, strict=False):
         size = known[axis] if known is not None and -len(known) <= axis < len(known) else None
         size = size if isinstance(size, int) else _LONGEST

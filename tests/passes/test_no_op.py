@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from graphfix.model import from_text, infer_shapes
+from graphfix.rewrite import PassContext
 from graphfix_passes.no_op import NoOp
 from tests.passes.random_graphs import DType, Grower, hold
 
@@ -24,7 +26,16 @@ def _step(grow: Grower, x: ir.Value, shape: tuple[int, ...], dtype: DType) -> ir
     rank = len(shape)
     axis = grow.number(-rank, rank - 1)
     match grow.one_of(
-        "neutral", "transposes", "reshape", "slice", "pad", "squeeze", "expand", "one", "real"
+        "neutral",
+        "transposes",
+        "reshape",
+        "slice",
+        "pad",
+        "squeeze",
+        "expand",
+        "one",
+        "mask",
+        "real",
     ):
         case "neutral":
             number = grow.one_of(0.0, 1.0)
@@ -58,8 +69,24 @@ def _step(grow: Grower, x: ir.Value, shape: tuple[int, ...], dtype: DType) -> ir
             kind = int(ir.DataType.from_numpy(np.dtype(dtype)))
             attributes = {"Concat": {"axis": axis % rank}, "Cast": {"to": kind}}.get(op_type, {})
             return grow.op(op_type, x, **attributes)
+        case "mask":
+            data, mask = grow.ops("Dropout", x, outputs=2)
+            return grow.op("Where", mask, grow.op("Neg", x), data) if grow.opset >= 12 else data
     return grow.op("Abs", x)
 
 
 def test_whatever_does_nothing_or_nearly() -> None:
     hold(NoOp(), chain, examples=150)
+
+
+def test_a_mask_too_large_for_the_file_is_expanded() -> None:
+    model = from_text("""
+<ir_version: 8, opset_import: ["" : 13]>
+main (float[4097,4096] x) => (bool[4097,4096] y) { a, m = Dropout (x)  y = Not (m) }
+""")
+    infer_shapes(model)
+    result = NoOp().run(model, PassContext()).model
+    assert [node.op_type for node in result.graph] == ["Expand", "Not"]
+    assert (
+        sum(v.const_value.nbytes for v in result.graph.initializers.values() if v.const_value) < 99
+    )

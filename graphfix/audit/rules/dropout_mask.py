@@ -14,7 +14,8 @@ class DropoutMask(NodeRule):
     """Something reads the mask of a Dropout.
 
     ATC's Dropout has one output, so there is nothing to link the reader to. A Dropout does nothing
-    when a model runs, and its mask is all true: remove both.
+    when a model runs, and its mask is all true: ``no-op`` makes a constant of it, from opset 12 on.
+    Before, ONNX does not say what is in the mask.
     """
 
     id = "GF350"
@@ -29,8 +30,16 @@ class DropoutMask(NodeRule):
         """The second output has readers."""
         mask = node.outputs[1] if len(node.outputs) > 1 else None
         if mask is not None and (mask.uses() or mask.is_graph_output()):
+            training = view.input(node, 2)
+            known = view.opset >= 12 and (training is None or _is_false(training, view))
             yield self.finding(
                 f"gives its mask ({mask.name}), which ATC does not have",
                 view.label(node),
-                advice="export the model in inference mode, or use a constant of true",
+                remedy="no-op" if known else None,
+                advice="" if known else "export the model in inference mode, without the mask",
             )
+
+
+def _is_false(value: ir.Value, view: View) -> bool:
+    array = view.constant(value)
+    return array is not None and not array.any()
