@@ -18,6 +18,7 @@ STAYS = {
     "GF121-Arithmetic-on-sizes": "the sizes are open, so that nothing can be folded",
     "GF203-The-size-of-something-else": "the sizes are those of another input",
     "GF206-Linear-by-an-unknown-factor": "the factor is not known, so that equal is not sure",
+    "GF270-An-index-is-there-twice": "both updates count, which no scatter without reduction says",
 }
 """Cases in which the pass has a reason to leave the node alone."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from graphfix.audit.reading import text
+from graphfix.audit.reading import from_shapes, text
 from graphfix.audit.releases import between
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
@@ -20,7 +20,8 @@ class ScatterNdReduction(NodeRule):
     still there and ATC takes the one that it happens to load first.
 
     With indices that are all different, gather the old values, combine them with the updates and
-    scatter the result without reduction: ``scatter`` does so where they are constant.
+    scatter the result without reduction: ``scatter`` does so where they are constant, or made of
+    sizes and constants. Where an index is there twice, both updates count, and no rewrite helps.
     """
 
     id = "GF270"
@@ -39,7 +40,8 @@ class ScatterNdReduction(NodeRule):
         reduction = text(node, "reduction", "none")
         if reduction == "none":
             return
-        known = view.constant(view.input(node, 1)) is not None
+        indices = view.input(node, 1)
+        known = indices is not None and (view.is_constant(indices) or from_shapes(indices))
         label, remedy = view.label(node), "scatter" if known else None
         advice = "" if known else "gather, combine and scatter without reduction"
         if view.profile.cann != "development":
