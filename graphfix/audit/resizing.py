@@ -79,8 +79,13 @@ class Resizing:
 
     @property
     def remedy(self) -> str | None:
-        """The pass that says which points nearest takes: where it knows sizes and coordinates."""
+        """The pass that says which points are taken, or with which weights, where sizes are known.
+
+        There is none for coordinates that it does not know either, nor where nothing is resized.
+        """
         known = all(axis.same or (axis.before and axis.after) for axis in self.axes)
+        if self.mode in ("linear", "cubic"):
+            return "resize-matmul" if self.axes and known and not self.same else None
         clear = self.coordinates in (*_POSITIONS, "tf_half_pixel_for_nn")
         return "resize-gather" if known and clear else None
 

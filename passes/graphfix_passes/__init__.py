@@ -96,6 +96,7 @@ PLUGIN = Plugin(
         "reshape-merge": "graphfix_passes.reshape_merge:ReshapeMerge",
         "resize-canonical": "graphfix_passes.resize_canonical:ResizeCanonical",
         "resize-gather": "graphfix_passes.resize_gather:ResizeGather",
+        "resize-matmul": "graphfix_passes.resize_matmul:ResizeMatmul",
         "resize-nearest": "graphfix_passes.resize_nearest:ResizeNearest",
         "resize-scales": "graphfix_passes.resize_scales:ResizeScales",
         "resize1d-to-resize2d": "graphfix_passes.resize1d_to_resize2d:Resize1dToResize2d",

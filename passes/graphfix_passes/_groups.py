@@ -123,6 +123,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
         "prelu-slope",
         "resize-canonical",
         "resize-gather",
+        "resize-matmul",
         "resize-nearest",
         "resize1d-to-resize2d",
         "resize3d-split",

@@ -6,19 +6,22 @@ import onnx_ir as ir
 
 from graphfix.audit.reading import text
 from graphfix.audit.releases import between
+from graphfix.audit.resizing import resizing
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
 from graphfix.target import Evidence
+
+_ADVICE = "fix the sizes of the input with dynamic-shape, for resize-matmul, or use mode=linear"
 
 
 class ResizeCubic(NodeRule):
     """Cubic interpolation is refused by old releases and not promised by the later ones.
 
     CANN 5.1 and 6.0 stop ("mode name is not nearest or linear"). The plugin of later releases
-    passes cubic on, but the documentation up to 9.1 lists nearest and linear only. Interpolate
-    linearly where the accuracy allows it, or multiply by a constant matrix of the cubic weights,
-    one MatMul per axis.
+    passes cubic on, but the documentation up to 9.1 lists nearest and linear only.
+    ``resize-matmul`` multiplies by the cubic weights, one MatMul per axis, where the sizes are
+    known; interpolate linearly where the accuracy allows it.
     """
 
     id = "GF202"
@@ -33,11 +36,13 @@ class ResizeCubic(NodeRule):
         """The mode, judged by the release."""
         if view.opset < 11 or text(node, "mode", "nearest") != "cubic":
             return
-        advice = "use mode=linear, or a MatMul with the cubic weights for each axis"
+        remedy = resizing(node, view).remedy
+        advice = "" if remedy else _ADVICE
         if between(view.profile, "5.1", "6.0"):
             yield self.finding(
                 f"has mode=cubic, which CANN {view.profile.cann} refuses",
                 view.label(node),
+                remedy=remedy,
                 advice=advice,
                 severity=Severity.ERROR,
                 evidence=Evidence.SOURCE,
@@ -47,5 +52,6 @@ class ResizeCubic(NodeRule):
         yield self.finding(
             "has mode=cubic, and only nearest and linear are documented",
             view.label(node),
+            remedy=remedy,
             advice=advice,
         )

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from graphfix.audit.reading import integer, real, text
+from graphfix.audit.resizing import resizing
 from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
+
+_ADVICE = "export with ONNX's defaults; resize-matmul wants known sizes that change"
 
 
 class ResizeIgnoredAttributes(NodeRule):
@@ -15,7 +18,8 @@ class ResizeIgnoredAttributes(NodeRule):
 
     ATC interpolates with the defaults -0.75, 0 and 0. PyTorch exports -0.75; TensorFlow and PIL use
     -0.5. ``extrapolation_value`` means something for tf_crop_and_resize only, the other two for
-    cubic only.
+    cubic only. ``resize-matmul`` multiplies by the weights that are meant, where the sizes are
+    known.
     """
 
     id = "GF211"
@@ -39,8 +43,10 @@ class ResizeIgnoredAttributes(NodeRule):
             if outside:
                 lost.append(f"extrapolation_value={outside:g} (ATC: 0)")
         if lost and view.opset >= 11:
+            remedy = resizing(node, view).remedy
             yield self.finding(
                 f"has {' and '.join(lost)}, which ATC does not read",
                 view.label(node),
-                advice="export with ONNX's defaults, or use a MatMul with the weights",
+                remedy=remedy,
+                advice="" if remedy else _ADVICE,
             )

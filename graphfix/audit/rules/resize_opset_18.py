@@ -10,13 +10,17 @@ from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
 
+_ADVICE = (
+    "fix the sizes of the input with dynamic-shape, for resize-matmul, or do without antialias"
+)
+
 
 class ResizeOpset18(NodeRule):
     """ATC leaves ``antialias``, ``axes`` and ``keep_aspect_ratio_policy`` out with a warning.
 
     With ``axes`` the sizes of some dims are taken for those of all. ``opset`` (to 17 or less)
     writes sizes of full rank and stretches as the policy says. Antialiasing only counts where the
-    data shrink; it has no older form: train or export without it.
+    data shrink; it has no older form, but ``resize-matmul`` multiplies by its weights.
     """
 
     id = "GF212"
@@ -37,7 +41,8 @@ class ResizeOpset18(NodeRule):
             yield self.finding(
                 "shrinks its input with antialias=1, which ATC leaves out",
                 view.label(node),
-                advice="export without antialias and compare the accuracy",
+                remedy=what.remedy,
+                advice="" if what.remedy else _ADVICE,
             )
         axes = ints(node, "axes")
         dims = rank(view.input(node, 0))
