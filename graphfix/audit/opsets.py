@@ -10,7 +10,7 @@ _GOAL: Final = range(11, 18)
 """Where the tables are fullest: before 11 Resize and others are missing or have another form, and
 ReduceL1, ReduceL2 and the axes attributes end with 17. The ``opset`` pass reaches all of them."""
 
-_WHOLE: Final = frozenset({"DeformConv"})
+_WHOLE: Final = frozenset({"DeformConv", "DFT", "STFT"})
 """Operators that conversion does not take apart, although other passes do."""
 
 

@@ -1,6 +1,7 @@
 """Types and shapes of the values in a model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import onnx
@@ -14,6 +15,9 @@ from graphfix.model.io import join, paused_gc
 _MAX_VECTOR_ELEMENTS: Final = 4_000_000
 """Beyond, the values of integers are not followed: onnx 1.23 makes an object for every element of
 every vector that is added or multiplied, so that one declared shape could fill the memory."""
+
+_STFT: Final = 17
+"""The opset that brought STFT."""
 
 
 def infer_shapes(model: ir.Model) -> None:
@@ -29,7 +33,7 @@ def infer_shapes(model: ir.Model) -> None:
     Values inside functions are left alone. Raises ``ModelError`` with onnx's message when the
     graph contradicts itself.
     """
-    with paused_gc():
+    with paused_gc(), _told_defaults(model):
         rounds = _Rounds(model)
         bare = join(encode(model, _left_out, described=False))
         safe = rounds.run(bare, follow_numbers=False) and not _misleads(model)
@@ -157,6 +161,26 @@ class _Rounds:
             return old
         self.unknown = True
         return None
+
+
+@contextmanager
+def _told_defaults(model: ir.Model) -> Iterator[None]:
+    """Write out meanwhile that an STFT is onesided by default: onnx 1.23 infers as if it were not.
+
+    https://github.com/onnx/onnx/pull/7731 corrects it.
+    """
+    silent = [
+        node
+        for node in (model.graph.all_nodes() if model.opset_imports.get("", 1) >= _STFT else ())
+        if node.op_type == "STFT" and "onesided" not in node.attributes
+    ]
+    for node in silent:
+        node.attributes.add(ir.AttrInt64("onesided", 1))
+    try:
+        yield
+    finally:
+        for node in silent:
+            del node.attributes["onesided"]
 
 
 def _misleads(model: ir.Model) -> bool:

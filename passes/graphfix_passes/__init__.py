@@ -21,6 +21,7 @@ PLUGIN = Plugin(
         "cse": "graphfix_passes.cse:Cse",
         "cumsum": "graphfix_passes.cumsum:Cumsum",
         "deform-conv": "graphfix_passes.deform_conv:DeformConv",
+        "dft": "graphfix_passes.dft:Dft",
         "double-to-float": "graphfix_passes.double_to_float:DoubleToFloat",
         "dynamic-shape": "graphfix_passes.dynamic_shape:DynamicShape",
         "einsum": "graphfix_passes.einsum:Einsum",

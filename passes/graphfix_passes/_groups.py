@@ -132,6 +132,7 @@ TOPICS: Final[Mapping[str, Sequence[str]]] = {
     "Attention and matrix products": (
         "attention-2d",
         "attention-scores",
+        "dft",
         "einsum",
         "gemm-to-matmul",
         "mask-value",

@@ -30,6 +30,8 @@ _PASS: Final = {
     "Loop": "loop-unroll",
     "RNN": "rnn-unroll",
     "AffineGrid": "affine-grid",
+    "DFT": "dft",
+    "STFT": "dft",
 }
 """What takes the operator out of the model at whatever opset it is."""
 
@@ -45,8 +47,8 @@ _ADVICE: Final = {
     "QLinearMatMul": "use the float model, and AMCT for quantisation",
     "MatMulInteger": "use the float model, and AMCT for quantisation",
     "ConvInteger": "use the float model, and AMCT for quantisation",
-    "DFT": "multiply by the matrix of the transform, or compute features before the model",
-    "STFT": "multiply by the matrix of the transform, or compute features before the model",
+    "DFT": "or compute features before the model",
+    "STFT": "or compute features before the model",
     "CenterCropPad": "write it as Slice and Pad",
 }
 _FOREIGN: Final = {
@@ -61,7 +63,7 @@ class NotRegistered(Rule):
     It lists every such node (error E13010, or E19010 in older releases). The operator may be
     registered at another opset, which ``opset`` takes the model to; some operators are registered
     at none (quantised ones, Loop, Scan, RNN, DeformConv, signal processing), and operators of other
-    domains than ai.onnx and npu hardly ever.
+    domains than ai.onnx and npu hardly ever. What works on constants alone folds.
     """
 
     id = "GF101"
@@ -93,6 +95,8 @@ class NotRegistered(Rule):
             remedy = None if domain in _FOREIGN else _PASS.get(op_type)
             if domain == "" and op_type not in missing_there:
                 remedy = f"opset{{to={goal}}}"
+            if op_type not in _PASS and all(node in view.foldable for node in nodes):
+                remedy = "fold-constants"
             name = f"{domain}::{op_type}" if domain else op_type
             others = view.profile.opsets(op_type, domain)
             yield self.finding(

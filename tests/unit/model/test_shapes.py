@@ -42,6 +42,16 @@ def test_a_slice_that_starts_at_a_computed_place_is_not_followed() -> None:
     assert "FLOAT[" not in inferred(body.replace("s, i, two", "s, k, two"))["y"]
 
 
+def test_an_stft_has_one_side_by_default() -> None:
+    model = from_text(
+        '<ir_version: 8, opset_import: ["" : 17]> main (float[2,8,1] x) => (y) '
+        "<int64 step = {2}, int64 length = {4}> { y = STFT(x, step, , length) }"
+    )
+    infer_shapes(model)
+    assert shapes(model) == {"y": "FLOAT[2,3,3,2]"}
+    assert not model.graph.node(0).attributes
+
+
 def test_stale_shapes_give_way() -> None:
     assert inferred(
         "main (float[2,4] x) => (float[9,9] y) <float[3,3] t, int32[1] u> "
