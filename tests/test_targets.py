@@ -32,10 +32,11 @@ def test_explain_op_says_what_is_known_and_where_from() -> None:
     assert any(line.startswith("ResizeNearestNeighborV2 yes float float16 yes") for line in lines)
 
 
-def test_explain_points_from_an_operator_to_explain_op() -> None:
-    result = run("explain", "Conv")
+@pytest.mark.parametrize("name", ["Conv", "DFT", "LSTM"])
+def test_explain_points_from_an_operator_to_explain_op(name: str) -> None:
+    result = run("explain", name)
     assert result.code == 2
-    assert "graphfix explain op Conv" in result.err
+    assert f"{name!r} is no pass; for an operator: graphfix explain op {name}" in result.err
 
 
 def test_explain_op_as_json() -> None:

@@ -45,7 +45,7 @@ def explain(
     if operator is not None:
         raise UsageError(f"explain takes one name, or 'op' and an operator, not {operator!r}")
     registry = open_registry(context, plugin)
-    if name.isupper() and name not in registry.names():
+    if name not in registry.names() and _names_rule(registry, name):
         _explain_rule(registry, name, json)
         return
     if name in registry.adapter_names() and name not in registry.names():
@@ -70,6 +70,11 @@ def explain(
         [(item.key, item.type, item.default, item.help) for item in entry.options],
     )
     print(f"\nExample\n  {entry.example}")
+
+
+def _names_rule(registry: "Registry", name: str) -> bool:
+    """Whether it looks like the id of a rule, or is one; DFT and GRU are operators."""
+    return name.isupper() and (name[-1].isdigit() or name in registry.rules())
 
 
 def _explain_rule(registry: "Registry", name: str, json: bool) -> None:
