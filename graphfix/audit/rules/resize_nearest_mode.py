@@ -15,6 +15,7 @@ _ADVICE = (
     "resize by whole factors with coordinate_transformation_mode=asymmetric and "
     "nearest_mode=floor, which is exact"
 )
+_LOOK = "compare the result; resize-gather writes out the points of ONNX"
 
 
 class ResizeNearestMode(NodeRule):
@@ -27,7 +28,8 @@ class ResizeNearestMode(NodeRule):
 
     The kernel is TensorFlow's operator, which does just that with half_pixel, pytorch_half_pixel
     and align_corners, but rounds down (``floor``) with asymmetric. Where the two ways contradict
-    each other for an asymmetric node, the rule asks to look at the result.
+    each other for an asymmetric node, the rule asks to compare the result: ``resize-gather`` would
+    make it sure, at the price of Gathers for a Resize that may be right as it is.
     """
 
     id = "GF204"
@@ -59,8 +61,7 @@ class ResizeNearestMode(NodeRule):
                 f"has nearest_mode={what.rounding}; ATC documents round_prefer_ceil, its kernel "
                 f"rounds down, and they differ along {_text(floored or moved)}",
                 view.label(node),
-                remedy=what.remedy,
-                advice="" if what.remedy else _ADVICE,
+                advice=_LOOK if what.remedy else _ADVICE,
                 severity=Severity.INFO,
                 evidence=Evidence.DOC,
                 citation="documentation of ONNX operators, page 09_0131 (CANN 8.3 and later)",
