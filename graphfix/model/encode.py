@@ -164,7 +164,7 @@ class _Encoder:
                     parts += (b"\x1a", self._text(name))
                 seen.add(name)
             parts += (b"\x22", texts.get(node.op_type) or self._text(node.op_type))
-            for attribute in node.attributes.values():
+            for attribute in node.attributes.data.values():  # the views of a UserDict are slow
                 coded = attributes.get(id(attribute))
                 if coded is not None:
                     parts.append(coded)

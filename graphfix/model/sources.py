@@ -125,10 +125,13 @@ class FileSource:
 
         A mapping would do, but the kernel counts up to 2 MB for each byte that is looked at.
         """
-        if self.size <= _READ_WHOLE:
-            return b"".join(map(bytes, self.chunks(0, self.size)))
         assert self._descriptor is not None, "only the file of the model is scanned, which is held"
-        return Windows(self._descriptor)
+        if self.size > _READ_WHOLE:
+            return Windows(self._descriptor)
+        data = os.pread(self._descriptor, self.size, 0)
+        if len(data) < self.size:
+            raise ModelError(f"{self.path}: was cut short while it was read")
+        return data
 
     def chunks(self, offset: int, length: int) -> Iterator[memoryview]:
         """Yield the bytes through one small buffer, so that they never pile up in memory."""

@@ -1,7 +1,7 @@
 """The usual pass: an anchor operator and a function from the anchor to its replacement."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -53,7 +53,7 @@ class RewritePass(Pass):
     def run(self, model: ir.Model, context: PassContext) -> PassResult:
         """Rewrite every selected anchor; see :meth:`rewrite`."""
         anchors = self._anchors(model)
-        if not self.reads_shapes or all(_stated(node) for _, node, _ in anchors):
+        if not self.reads_shapes or _all_stated(node for _, node, _ in anchors):
             return self._run(model, context, anchors)
         stated = [
             (value, value.type, value.shape)
@@ -126,15 +126,19 @@ class RewritePass(Pass):
         return PassResult(model, contract, tuple(rewrites), tuple(skips), observed=True)
 
 
-def _stated(node: ir.Node) -> bool:
-    """Whether the shapes of all that the node reads and makes are known, perhaps by symbols."""
-    for values in (node.inputs, node.outputs):
-        for value in values:
+def _all_stated(nodes: Iterable[ir.Node]) -> bool:
+    """Whether the shapes of all that the nodes read and make are known, perhaps by symbols."""
+    seen: set[int] = set()  # equal shapes are mostly one
+    for node in nodes:
+        for value in (*node.inputs, *node.outputs):
             if value is None:
                 continue
             shape = value.shape
+            if id(shape) in seen:
+                continue
             if shape is None or shape.has_unknown_dim():
                 return False
+            seen.add(id(shape))
     return True
 
 

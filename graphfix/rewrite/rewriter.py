@@ -19,7 +19,7 @@ from graphfix.rewrite.site import NodeSketch, Site, SiteLog, in_order, unsuitabl
 from graphfix.rewrite.subgraphs import (
     HOLDERS,
     inner_inputs,
-    remove_unread,
+    let_go,
     subgraphs_of,
     subgraphs_of_node,
 )
@@ -592,7 +592,7 @@ class Rewriter:
         for old, new in replaced.items():
             if id(new) not in made_here or id(new) in taken or old.producer() is None:
                 if not old.is_graph_output():
-                    convenience.replace_all_uses_with(old, new)
+                    old.replace_all_uses_with(new)
                     continue
                 new = self.op("Identity", new)
             taken.add(id(new))
@@ -695,7 +695,7 @@ def _as_array(data: object, dtype: ir.DataType | np.dtype | type | None) -> np.n
 def _take_over(old: ir.Value, new: ir.Value) -> None:
     """Put ``new`` in the place of ``old``: uses, graph outputs, name, type, shape, metadata."""
     name, type_, shape = old.name, old.type, old.shape
-    convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
+    old.replace_all_uses_with(new, replace_graph_outputs=True)
     new.name = name
     if type_ is not None:
         new.type = type_
@@ -732,27 +732,31 @@ def _remove_dead(
 
     ``moved`` are the ids of subgraphs that have gone over to a new node. ``log`` gets what goes.
     """
-    removed: list[str] = []
+    removed: dict[ir.Node, str] = {}
+    by_graph: dict[Scope, list[ir.Node]] = {}
     queue = [node for node in candidates if node is not None]
     while queue:
         node = queue.pop()
-        if node.graph is None or any(map(is_needed, node.outputs)):
+        if node in removed or node.graph is None or any(map(is_needed, node.outputs)):
             continue
         read = [value for value in (*node.inputs, *inner_inputs(node)) if value is not None]
-        removed.append(node_label(node))
+        removed[node] = node_label(node)
+        by_graph.setdefault(node.graph, []).append(node)
         log.remove(node)
         if moved:
             for name, attribute in tuple(node.attributes.items()):
                 if any(id(graph) in moved for graph in subgraphs_of(attribute)):
                     del node.attributes[name]
-        remove_unread(node.graph, node)
+        let_go(node)
         for value in read:
             producer = value.producer()
             if producer is not None:
                 queue.append(producer)
             else:
                 _drop_initializer(value)
-    return tuple(removed)
+    for graph, nodes in by_graph.items():
+        graph.remove(nodes)
+    return tuple(removed.values())
 
 
 def _drop_initializer(value: ir.Value) -> None:

@@ -67,12 +67,11 @@ def remove_nodes(scope: ir.Graph | ir.Function, nodes: Iterable[ir.Node]) -> Non
     scope.remove(nodes, safe=True)
 
 
-def remove_unread(scope: ir.Graph | ir.Function, node: ir.Node) -> None:
-    """Remove one node of which it is known that nothing reads its outputs."""
+def let_go(node: ir.Node) -> None:
+    """Let a node that is to be removed read nothing any more, nor what is inside it."""
     for inner in inner_nodes(node):
         _let_go(inner)
     _let_go(node)
-    scope.remove(node)
 
 
 def _let_go(node: ir.Node) -> None:

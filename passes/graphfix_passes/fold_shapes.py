@@ -77,6 +77,8 @@ class FoldShapes(RewritePass):
         if _takes_computed_shape(node) and not _folds(node.outputs[0], rw.facts):
             return _with_constant_shape(node, rw)
         known = [value for value in node.outputs if rw.facts.value(value) is not None]
+        if not known:
+            return None  # as for almost all nodes
         constants = {
             value: rw.const(array)
             for value in known
@@ -98,11 +100,16 @@ class FoldShapes(RewritePass):
 
 def _is_open(model: ir.Model) -> bool:
     """Whether the size of a result is no number."""
+    seen: set[int] = set()  # equal shapes are mostly one
     for scope in scopes(model):
         for node in scope:
             for value in node.outputs:
-                if value.shape is None or not value.shape.is_static():
+                shape = value.shape
+                if id(shape) in seen:
+                    continue
+                if shape is None or not shape.is_static():
                     return True
+                seen.add(id(shape))
     return False
 
 

@@ -42,6 +42,8 @@ class Facts:
         self._graph = model.graph
         self._values: dict[ir.Value, Maybe] = {}
         self._dims: dict[ir.Value, Dims | None] = {}
+        self._counts: dict[int, tuple[ir.Shape, int]] = {}
+        """By the ids of shapes, which live as long."""
         self._taken: dict[str, int] = {}
         self._positive: set[str] = set()
         """The names in dims that the caller chooses; others may turn out empty."""
@@ -67,15 +69,36 @@ class Facts:
 
         Each operator needs the elements of all its inputs.
         """
-        node, count, known = value.producer(), _count(value), self._values
-        if node is None or count is None or count <= _MOST_UNKNOWN:
+        node, count, known = value.producer(), self._count(value), self._values
+        if node is None or count <= _MOST_UNKNOWN:
             return False
         if count > vector.MOST_ELEMENTS or node.op_type not in _FOLLOWED:
             return True
         for each in node.inputs:
-            if each is not None and (known[each] is None if each in known else _is_data(each)):
+            if each is None:
+                continue
+            if known[each] is None if each in known else self._is_data(each):
                 return True
         return False
+
+    def _is_data(self, value: ir.Value) -> bool:
+        """Whether ``value`` is made by something whose numbers are not followed, and is long."""
+        node = value.producer()
+        if node is None or node.op_type in _FOLLOWED:
+            return False
+        return self._count(value) > _MOST_UNKNOWN
+
+    def _count(self, value: ir.Value) -> int:
+        """The number of elements if all dims are declared as numbers; else -1."""
+        shape = value.shape
+        found = self._counts.get(id(shape))
+        if found is not None:
+            return found[1]
+        dims = _declared(value)
+        count = -1 if dims is None else prod(dims)
+        if shape is not None and shape.frozen:  # one for many values, and it stays as it is
+            self._counts[id(shape)] = shape, count
+        return count
 
     def dims(self, value: ir.Value | None) -> Dims | None:
         """The dims of a tensor, ``None`` when not even its rank is known.
@@ -264,19 +287,6 @@ def _declared(value: ir.Value) -> tuple[int, ...] | None:
     return cast(tuple[int, ...], dims)  # the loop has seen to it
 
 
-def _count(value: ir.Value) -> int | None:
-    """The number of elements if all dims are declared as numbers."""
-    dims = _declared(value)
-    return None if dims is None else prod(dims)
-
-
-def _is_data(value: ir.Value) -> bool:
-    """Whether ``value`` is made by something whose numbers are not followed, and too long, too."""
-    node = value.producer()
-    if node is None or node.op_type in _FOLLOWED:
-        return False
-    return (_count(value) or 0) > _MOST_UNKNOWN
-
-
 def _is_large(value: ir.Value) -> bool:
-    return (_count(value) or 0) > vector.MOST_ELEMENTS
+    dims = _declared(value)
+    return dims is not None and prod(dims) > vector.MOST_ELEMENTS
