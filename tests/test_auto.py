@@ -118,7 +118,24 @@ main (float[3,3] x) => (float[3,3] y)
 """
     save(from_text(text), path)
     done, report = auto(path, "--dry-run")
-    assert (done.code, report["pipeline"]) == (0, "sim,mask-value")
+    assert (done.code, report["pipeline"]) == (0, "fold-constants,mask-value")
+
+
+def test_what_failed_is_tried_again_after_another_pass(tmp_path: Path) -> None:
+    # No opset before 18 has antialiasing, so the conversion fails until resize-matmul has run.
+    path = tmp_path / "thumbnail.onnx"
+    text = """
+<ir_version: 9, opset_import: ["" : 18]>
+main (float[1,3,8,8] x) => (float[1,3,3,3] y)
+<int64[2] sizes = {3, 3}>
+{
+   [down] y = Resize <mode = "cubic", antialias = 1, axes = [2, 3]> (x, "", "", sizes)
+}
+"""
+    save(from_text(text), path)
+    done, report = auto(path, "--cann", "6.0")
+    assert (done.code, report["pipeline"]) == (0, "resize-matmul,opset{to=15}")
+    assert report["left"] == []
 
 
 def test_passes_before_auto_run_first_and_the_recipe_holds_all(model: Path) -> None:

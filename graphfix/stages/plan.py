@@ -87,7 +87,7 @@ class Planner:
         model = self._run(self.source, self.first.passes).model if passes else self.source()
         for number in range(1, self.max_rounds + 1):
             found = look(model, self.profile, self.rules, self.registry)
-            # What found nothing to do may find something after what was chosen since.
+            # What failed, or found nothing to do, may do something after what was chosen since.
             for text in [text for text, count in idle.items() if count < len(choices)]:
                 del idle[text], refused[text]
             asked = self._asked(found, refused, {choice.text for choice in choices})
@@ -100,6 +100,7 @@ class Planner:
                 text = pass_text(item)
                 if index in failed:
                     refused[text] = f"{text} failed: {failed[index]}"
+                    idle[text] = len(choices)
                     continue
                 step = done[index]
                 assert step.result is not None

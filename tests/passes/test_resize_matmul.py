@@ -15,8 +15,8 @@ def resizes(grow: Grower) -> Sequence[ir.Value]:
     x = grow.unary(grow.input(shape, grow.one_of(np.float32, np.float32, np.float16)))
     chosen: dict[str, int | float | str] = {"mode": grow.one_of("cubic", "linear")}
     chosen["coordinate_transformation_mode"] = grow.one_of(*COORDINATES)
-    if chosen["mode"] == "cubic":
-        chosen |= {"cubic_coeff_a": grow.one_of(-0.75, -0.5), "exclude_outside": grow.number(0, 1)}
+    if grow.chance(50):  # torch writes them beside linear, too
+        chosen |= {"cubic_coeff_a": -0.5, "exclude_outside": 1}
     axes: tuple[int, ...] = (0, 1, 2, 3)
     extra = {}
     if grow.opset >= 18:

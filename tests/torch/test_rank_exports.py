@@ -1,10 +1,11 @@
 # torch is not installed where types are checked
 # mypy: disable-error-code="misc, import-not-found"
-"""What torch's exporters write for volumes, sequences and borders, in terms of pictures."""
+"""What torch's exporters write for volumes, sequences, borders and interpolation."""
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from graphfix_passes.instancenorm import Form, Instancenorm
@@ -12,6 +13,7 @@ from graphfix_passes.pool3d_to_pool2d import Pool3dToPool2d
 from graphfix_passes.reflect_pad import ReflectPad
 from graphfix_passes.resize1d_to_resize2d import Resize1dToResize2d
 from graphfix_passes.resize3d_split import Resize3dSplit
+from graphfix_passes.resize_matmul import ResizeMatmul
 from tests.torch.test_rewrite_exports import export, numbers, run
 
 WAYS = [(11, False), (17, False), (18, True)]
@@ -54,3 +56,33 @@ def test_sequences_become_flat_pictures(opset: int, dynamo: bool) -> None:
     assert names.count("Squeeze") == 2
     wanted = module(x).detach().numpy()
     np.testing.assert_allclose(numbers(after, x), wanted, rtol=1e-5, atol=1e-5)
+
+
+class Interpolate(nn.Module):
+    """To a size that does not depend on the batch, which is open."""
+
+    def __init__(self, mode: str, *, antialias: bool) -> None:
+        super().__init__()
+        self.options = {"size": (5, 24), "mode": mode, "antialias": antialias}
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(x, **self.options)
+
+
+@pytest.mark.parametrize(
+    ("mode", "antialias", "opset", "dynamo"),
+    [
+        ("bicubic", False, 11, False),
+        ("bicubic", False, 18, True),
+        ("bicubic", True, 18, True),
+        ("bilinear", True, 18, True),  # the older exporter has no antialiasing
+    ],
+)
+def test_interpolation_becomes_products(
+    mode: str, antialias: bool, opset: int, dynamo: bool
+) -> None:
+    torch.manual_seed(0)
+    module, x = Interpolate(mode, antialias=antialias), torch.randn(2, 3, 13, 17)
+    after = run(export(module, x, 0, opset, dynamo=dynamo), ResizeMatmul())
+    assert [node.op_type for node in after.graph if node.op_type != "Constant"] == ["MatMul"] * 2
+    np.testing.assert_allclose(numbers(after, x), module(x).numpy(), rtol=1e-5, atol=1e-5)
