@@ -118,7 +118,7 @@ main (float[3,3] x) => (float[3,3] y)
 """
     save(from_text(text), path)
     done, report = auto(path, "--dry-run")
-    assert (done.code, report["pipeline"]) == (0, "fold-constants,mask-value")
+    assert (done.code, report["pipeline"]) == (0, "sim,mask-value")
 
 
 def test_what_failed_is_tried_again_after_another_pass(tmp_path: Path) -> None:
