@@ -82,3 +82,48 @@ def test_frames_of_speech_are_exact_enough(length: int, judge: type[Contract]) -
     whole = np.fft.rfft(cut.astype(np.float64) * np.hanning(length + 1)[:-1])
     exact = np.stack([whole.real, whole.imag], -1)[None]
     assert np.abs(y - exact).max() < 5e-6 * np.sqrt(np.mean(exact**2))
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "reason"),
+    [
+        ("float[2,4,1] x", "DFT <axis = 2> (x)", "its axis 2 is that of real and imaginary parts"),
+        ("float[2,0,1] x", "DFT (x)", "it transforms no numbers"),
+        (
+            "float[2,1,2] x",
+            "DFT <inverse = 1, onesided = 1> (x)",
+            "it transforms no numbers",
+        ),
+        (
+            "float[2,4,1] x",
+            "DFT <inverse = 1, onesided = 1> (x)",
+            (
+                "it is an inverse from one side with 4 real numbers for a length of 6, "
+                "which ONNX does not define"
+            ),
+        ),
+        ("float[2,3,4,1] x", "STFT (x, two, three)", "its signal has 4 dims, not 3"),
+        ("float[2,8,1] x", "STFT (x, zero, three)", "its step is 0"),
+        ("float[2,2,1] x", "STFT (x, two, three)", "its signal of 2 is shorter than a frame of 3"),
+        (
+            "float[2,8,1] x",
+            "STFT (x, two)",
+            "it has neither a window nor a frame_length, which onnxruntime does not run",
+        ),
+        (
+            "float[2,8,1] x",
+            "STFT (x, two, three, two)",
+            "its window has 3 numbers and its frames 2, which ONNX excludes",
+        ),
+    ],
+)
+def test_what_no_runtime_runs_is_left_alone(signature: str, body: str, reason: str) -> None:
+    model = from_text(
+        f'<ir_version: 8, opset_import: ["" : 17]> main ({signature}) => (y) '
+        "<int64 zero = {0}, int64 two = {2}, float[3] three = {1, 2, 3}> { y = " + body + " }"
+    )
+    for value in model.graph.node(0).outputs:  # stated, so that onnx, which refuses, is not asked
+        value.shape = ir.Shape(["a", "b"])
+    result = Dft().run(model, PassContext())
+    assert [skip.reason for skip in result.skips] == [reason]
+    assert not result.rewrites
