@@ -24,5 +24,20 @@ def defaults(grow: Grower) -> Sequence[ir.Value]:
     return [value]
 
 
+def suppression(grow: Grower) -> Sequence[ir.Value]:
+    count = grow.number(1, 6)
+    corners = grow.feed(np.random.default_rng(count).uniform(0, 1, (1, count, 4)).astype("f4"))
+    scores = grow.input((1, 2, count))
+    most = grow.const(grow.one_of([3], 2, [1]), np.int64) if grow.chance(90) else None
+    overlap = grow.const(grow.one_of([0.5], 0.0), np.float32) if grow.chance(40) else None
+    least = grow.const([0.25], np.float32) if grow.chance(60) else None
+    given = [most, overlap, least][: grow.number(1, 3)]
+    return [grow.op("NonMaxSuppression", corners, scores, *given)]
+
+
 def test_whatever_leaves_its_attributes_out() -> None:
     hold(ExplicitAttrs(), defaults, least=0.5)
+
+
+def test_inputs_of_a_suppression() -> None:
+    hold(ExplicitAttrs(), suppression, opsets=(10, 11, 13, 18), examples=40)

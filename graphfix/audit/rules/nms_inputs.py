@@ -13,8 +13,9 @@ class NmsInputs(NodeRule):
     """ATC counts the inputs of a NonMaxSuppression, and takes a skipped one for a given one.
 
     Two to five are taken, and each of them is connected. An empty name in the place of a limit or
-    a threshold has nothing to connect. Leave out what is not wanted at the end, and write ONNX's
-    default in between: 0 for the thresholds.
+    a threshold has nothing to connect. ``explicit-attrs`` leaves out what is empty at the end, and
+    writes ONNX's default in between, 0 for the threshold of overlap. The default of the limit is 0,
+    too, which selects no box at all: that is for you to change.
     """
 
     id = "GF240"
@@ -31,8 +32,11 @@ class NmsInputs(NodeRule):
         if not 2 <= count <= 5:
             yield self.finding(f"has {count} inputs, and ATC takes 2 to 5", view.label(node))
         elif skipped:
+            last = max((i for i, value in enumerate(node.inputs) if value is not None), default=0)
+            fits = all(i > 2 or i > last for i in skipped)
             yield self.finding(
                 f"skips input {' and '.join(map(str, skipped))}, which ATC connects all the same",
                 view.label(node),
-                advice="give the limit and both thresholds as constants",
+                remedy="explicit-attrs" if fits else None,
+                advice="" if fits else "give the limit and both thresholds as constants",
             )
