@@ -28,6 +28,14 @@ _INPUTS: Final = {
     "Unsqueeze": {1: "the axes"},
     **{reduction: {1: "the axes"} for reduction in _REDUCTIONS},
 }
+_STATES: Final = {"GRU": (5,), "LSTM": (5, 6), "RNN": (5,)}
+"""The inputs ``initial_h`` and ``initial_c`` of recurrent operators."""
+_MOVES: Final = frozenset({
+    "Cast", "Expand", "Identity", "Reshape", "Slice", "Squeeze", "Tile", "Transpose",
+})  # fmt: skip
+"""What makes zeros of zeros, whatever else it reads."""
+_DEEPEST: Final = 8
+"""Nodes between where zeros are made and where they are read."""
 
 
 class ConstantInputs(Rule):
@@ -38,7 +46,8 @@ class ConstantInputs(Rule):
     static graph for the AI Core. CumSum with a computed axis runs on the AI CPU.
 
     What is the same for all sizes of the inputs can become a constant (``fold-shapes``), and so can
-    the shape of a Reshape of which one size varies. For others, fix the sizes of the inputs first.
+    the shape of a Reshape of which one size varies. Zeros that recurrent layers start from anyway
+    go (``rnn-states``). For others, fix the sizes of the inputs first.
     """
 
     id = "GF300"
@@ -60,7 +69,9 @@ class ConstantInputs(Rule):
                 is_open = computed(value) if slow else opens_shape(node, value, view)
                 if value is None or not is_open or value.producer() in view.foldable:
                     continue  # a constant that is not folded yet is a finding of its own
-                folds = _folds(node, value, facts)
+                remedy = "fold-shapes" if _folds(node, value, facts) else None
+                if remedy is None and _is_zero_state(node, view):
+                    remedy = "rnn-states"
                 advice = (
                     "it follows from sizes of inputs: fix these with dynamic-shape"
                     if from_shapes(value)
@@ -69,8 +80,8 @@ class ConstantInputs(Rule):
                 yield self.finding(
                     f"computes {what} ({value.name}) while the model runs",
                     view.label(node),
-                    remedy="fold-shapes" if folds else None,
-                    advice="" if folds else advice,
+                    remedy=remedy,
+                    advice="" if remedy else advice,
                     severity=Severity.SLOW if slow else None,
                 )
                 break
@@ -91,3 +102,43 @@ def _folds(node: ir.Node, value: ir.Value, facts: Facts) -> bool:
         if not isinstance(size, int) and (axis >= len(own) or size is None or size != own[axis])
     ]
     return len(varying) <= (node.op_type == "Reshape") and None not in varying
+
+
+def _is_zero_state(node: ir.Node, view: View) -> bool:
+    """Whether a node makes zeros for recurrent layers to start from, and for nothing else."""
+    if not _is_zeros(node.outputs[0], view):
+        return False
+    layer = set(node.outputs[:1])
+    for _ in range(_DEEPEST):
+        following: set[ir.Value] = set()
+        for value in layer:
+            if value.is_graph_output():
+                return False
+            for reader, port in value.uses():
+                if port in _STATES.get(reader.op_type, ()):
+                    continue
+                if port or reader.op_type not in _MOVES:
+                    return False
+                following.update(reader.outputs)
+        if not following:
+            return True
+        layer = following
+    return False
+
+
+def _is_zeros(value: ir.Value | None, view: View) -> bool:
+    """Whether all elements are +0, as far as that shows."""
+    for _ in range(_DEEPEST):
+        array = view.constant(value)
+        if array is not None:
+            return not array.tobytes().strip(b"\0")
+        node = value.producer() if value is not None else None
+        if node is not None and node.op_type == "ConstantOfShape":
+            filled = node.attributes.get("value")
+            tensor = None if filled is None else filled.value
+            zeros = isinstance(tensor, ir.TensorProtocol) and not tensor.tobytes().strip(b"\0")
+            return filled is None or zeros
+        if node is None or node.op_type not in _MOVES:
+            return False
+        value = view.input(node, 0)
+    return False
