@@ -81,13 +81,16 @@ class Resizing:
     def remedy(self) -> str | None:
         """The pass that says which points are taken, or with which weights, where sizes are known.
 
-        There is none for coordinates that it does not know either, nor where nothing is resized.
+        There is none for coordinates that it does not know either, nor for a crop that keeps all
+        sizes, about which runtimes differ.
         """
         known = all(axis.same or (axis.before and axis.after) for axis in self.axes)
+        changes = bool(self.axes) and not self.same
         if self.mode in ("linear", "cubic"):
-            return "resize-matmul" if self.axes and known and not self.same else None
+            return "resize-matmul" if known and changes else None
         clear = self.coordinates in (*_POSITIONS, "tf_half_pixel_for_nn")
-        return "resize-gather" if known and clear else None
+        crops = self.coordinates == "tf_crop_and_resize" and changes
+        return "resize-gather" if known and (clear or crops) else None
 
 
 def inputs_of(node: ir.Node, view: View) -> tuple[ir.Value | None, ir.Value | None]:

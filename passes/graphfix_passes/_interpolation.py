@@ -10,10 +10,7 @@ from graphfix.folding import Region, Tensors
 from graphfix.rewrite import Rewriter, Skip
 from graphfix.rewrite.rewriter import as_attribute
 from graphfix_passes._known import known_array
-from graphfix_passes._resize import Resizing
-
-_CROP = "tf_crop_and_resize"
-_WHOLE = (0.0, 1.0)
+from graphfix_passes._resize import WHOLE, Resizing
 
 
 @dataclass(frozen=True)
@@ -56,18 +53,14 @@ def lines(resizing: Resizing, rw: Rewriter) -> dict[int, Line] | Skip:
     if scales is None and known is None:
         return rw.skip("its scales or sizes are computed; resize-scales makes them constant")
     axes = range(len(dims)) if resizing.axes is None else resizing.axes
-    crops = [_WHOLE] * len(axes)
-    if resizing.coordinates == _CROP:
-        roi = known_array(resizing.roi, rw)
-        if roi is None:
-            return rw.skip("the roi that it cuts out is computed")
-        starts, ends = roi.astype(np.float32).reshape(2, len(axes)).tolist()
-        crops = list(zip(starts, ends, strict=True))
+    crops = resizing.crops(len(axes), rw)
+    if isinstance(crops, Skip):
+        return crops
     items = scales.tolist() if scales is not None else known.sizes if known is not None else ()
     found = {}
     for axis, item, crop in zip(axes, items, crops, strict=True):
         before = dims[axis]
-        if crop == _WHOLE and item == (before if scales is None else 1):
+        if crop == WHOLE and item == (before if scales is None else 1):
             continue
         if not isinstance(before, int) or not isinstance(item, int | float):
             return rw.skip(f"the size of axis {axis} is not known")
@@ -77,7 +70,7 @@ def lines(resizing: Resizing, rw: Rewriter) -> dict[int, Line] | Skip:
             return rw.skip(f"nothing is left of axis {axis}")
         if line.after == before:
             # onnxruntime copies along such an axis: by a crop always, by a scale now and then.
-            what = "a scale other than 1" if crop == _WHOLE else "a crop"
+            what = "a scale other than 1" if crop == WHOLE else "a crop"
             return rw.skip(f"{what} keeps the size of axis {axis}, about which runtimes differ")
         found[axis] = line
     return found

@@ -1,12 +1,20 @@
 """What a Resize or Upsample says, in the forms of all opsets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import onnx_ir as ir
 
-from graphfix.rewrite import Rewriter
+from graphfix.rewrite import Rewriter, Skip
 from graphfix.rewrite.symbolic import Size
+from graphfix_passes._known import known_array
+
+CROP: Final = "tf_crop_and_resize"
+"""The coordinates that read ``roi``."""
+WHOLE: Final = (0.0, 1.0)
+"""An axis of which nothing is cut off."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,16 @@ class Resizing:
         if dims is None or self.axes is None:
             return dims
         return tuple(dims[axis] for axis in self.axes)
+
+    def crops(self, count: int, rw: Rewriter) -> Sequence[tuple[float, float]] | Skip:
+        """Where the part that is resized starts and ends, as fractions, for ``count`` axes."""
+        if self.coordinates != CROP:
+            return [WHOLE] * count
+        roi = known_array(self.roi, rw)
+        if roi is None or roi.size != 2 * count or not np.isfinite(roi).all():
+            return rw.skip("the roi that it cuts out is computed, or not finite")
+        starts, ends = roi.astype(np.float32).reshape(2, count).tolist()
+        return list(zip(starts, ends, strict=True))
 
 
 def read(node: ir.Node, rw: Rewriter) -> Resizing:

@@ -8,9 +8,7 @@ import onnx_ir as ir
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip
 from graphfix.rewrite.symbolic import Number, Size, Undecided, compare, floor_division
-from graphfix_passes._resize import Resizing, read
-
-_CROP = "tf_crop_and_resize"
+from graphfix_passes._resize import CROP, Resizing, read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,7 @@ class ResizeCanonical(RewritePass):
 
 
 def _inputs(resizing: Resizing, rw: Rewriter) -> tuple[ir.Value | None, ...]:
-    roi = resizing.roi if resizing.coordinates == _CROP else None
+    roi = resizing.roi if resizing.coordinates == CROP else None
     slots: list[ir.Value | None] = [resizing.data, roi, resizing.scales]
     if resizing.sizes is not None:
         slots.append(resizing.sizes)

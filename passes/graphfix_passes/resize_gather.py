@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -11,10 +12,10 @@ import onnx_ir as ir
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip
 from graphfix_passes._known import known_array
-from graphfix_passes._resize import Resizing, read
+from graphfix_passes._resize import CROP, WHOLE, Resizing, read
 
 _COORDINATES: Final = (
-    "align_corners", "asymmetric", "half_pixel", "pytorch_half_pixel", "tf_half_pixel_for_nn",
+    "align_corners", "asymmetric", "half_pixel", "pytorch_half_pixel", "tf_half_pixel_for_nn", CROP,
 )  # fmt: skip
 _CANONICAL: Final = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 
@@ -45,9 +46,10 @@ class ResizeGather(RewritePass):
     """Replace a nearest Resize by Gathers of the points it takes, where kernels may take others.
 
     Why
-        ATC does not read ``nearest_mode``, takes coordinates that it does not know for asymmetric,
-        works with the ratio of the sizes instead of the scales, and leaves batch and channels as
-        they are, all without a message. A Gather with constant indices says which points are meant.
+        ATC reads neither ``nearest_mode`` nor ``roi``, takes coordinates that it does not know for
+        asymmetric, works with the ratio of the sizes instead of the scales, and leaves batch and
+        channels as they are, all without a message. A Gather with constant indices says which
+        points are meant.
 
     Rewrites
         1. Whole factors along height and width of four dims that take the same points as asymmetric
@@ -57,9 +59,9 @@ class ResizeGather(RewritePass):
     Leaves alone
         Whole factors with asymmetric coordinates that are rounded down. Linear and cubic. Scales or
         sizes that are computed; an axis that changes and whose size is not known. Points so near to
-        the middle between two elements that the rounding of float32 decides, as that differs
-        between runtimes; a scale near 1 that keeps the size. Crops, symmetric coordinates and
-        policies.
+        the middle between two elements, or to the end of the data, that the rounding of float32
+        decides, as that differs between runtimes; a scale or a crop that keeps the size of an axis.
+        Crops that are computed, or go beyond the data. Symmetric coordinates and policies.
     """
 
     name = "resize-gather"
@@ -111,20 +113,23 @@ def _axes(resizing: Resizing, rw: Rewriter) -> Mapping[int, _Axis] | Skip:
     if given is None:
         return rw.skip("its scales or sizes are computed; resize-scales makes them constant")
     found = {}
-    for number, item in zip(resizing.axes or range(len(given)), given, strict=True):
+    crops = resizing.crops(len(given), rw)
+    if isinstance(crops, Skip):
+        return crops
+    for number, item, crop in zip(resizing.axes or range(len(given)), given, crops, strict=True):
         size = known[number] if known is not None else None
-        if (item == 1.0) if resizing.sizes is None else (item == size):
+        if crop == WHOLE and ((item == 1.0) if resizing.sizes is None else (item == size)):
             continue
         if not isinstance(size, int) or size == 0:
             return rw.skip(f"the size of axis {number} is not known")
-        axis = _axis(size, item, resizing)
+        axis = _axis(size, item, crop, resizing)
         if isinstance(axis, str):
             return rw.skip(f"axis {number}: {axis}")
         found[number] = axis
     return found
 
 
-def _axis(size: int, given: float, resizing: Resizing) -> _Axis | str:
+def _axis(size: int, given: float, crop: tuple[float, float], resizing: Resizing) -> _Axis | str:
     """The points along one axis, or why they are not sure."""
     sizes = resizing.sizes is not None
     scale = np.float32(given) / np.float32(size if sizes else 1)
@@ -132,26 +137,39 @@ def _axis(size: int, given: float, resizing: Resizing) -> _Axis | str:
     if count == 0:
         return "nothing is left of it"
     if count == size:
-        return "a scale other than 1 keeps its size, about which runtimes differ"
-    ends = (size, count)
-    places = _place(np.arange(count, dtype=np.float32), scale, resizing.coordinates, ends)
+        what = "a scale other than 1" if crop == WHOLE else "a crop"
+        return f"{what} keeps its size, about which runtimes differ"
+    place = partial(_place, coordinates=resizing.coordinates, ends=(size, count), crop=crop)
+    places = place(np.arange(count, dtype=np.float32), scale)
     points = _rounded(places, resizing.nearest_mode, size)
     slack = _SLACK * (1 + np.abs(places))
     below, above = (_rounded(places + s, resizing.nearest_mode, size) for s in (-slack, slack))
     exact = Fraction(count, size) if sizes else Fraction(float(scale))
-    for point in np.flatnonzero(below != above).tolist():
-        if _place(Fraction(point), exact, resizing.coordinates, ends) != float(places[point]):
+    unsure = below != above
+    if resizing.coordinates == CROP:  # beyond the data there are no points
+        unsure |= (np.abs(places) <= slack) | (np.abs(places - (size - 1)) <= slack)
+    for point in np.flatnonzero(unsure).tolist():
+        if not _is_plain(crop, size) or place(Fraction(point), exact) != float(places[point]):
             return "which points are taken hangs on the rounding of the runtime"
+    if resizing.coordinates == CROP and (places.min() < 0 or places.max() > size - 1):
+        return "the crop goes beyond the data"
     return _Axis(size, tuple(points.tolist()), sizes or exact == Fraction(count, size))
 
 
-def _place(point: Any, scale: Any, coordinates: str, ends: tuple[int, int]) -> Any:
+def _place(
+    point: Any, scale: Any, coordinates: str, ends: tuple[int, int], crop: tuple[float, float]
+) -> Any:
     """Where a point of the result lies in the data, in the arithmetic of ``point`` and ``scale``.
 
     ``ends`` are the sizes before and after. Formulas: ONNX, operator Resize since opset 11.
     """
     before, after = ends
     half = type(scale)(0.5)
+    if coordinates == CROP:
+        start, end = map(type(scale), crop)
+        if after == 1:
+            return point * 0 + half * (start + end) * (before - 1)
+        return start * (before - 1) + point * (end - start) * (before - 1) / (after - 1)
     if coordinates == "align_corners":
         return point * (before - 1) / max(1, after - 1)
     if coordinates == "asymmetric":
@@ -161,6 +179,12 @@ def _place(point: Any, scale: Any, coordinates: str, ends: tuple[int, int]) -> A
     if coordinates == "pytorch_half_pixel" and after == 1:
         return point * 0
     return (point + half) / scale - half
+
+
+def _is_plain(crop: tuple[float, float], size: int) -> bool:
+    """Whether float32 holds the start and the length of a part, in whatever order they are made."""
+    start, length = Fraction(crop[0]) * (size - 1), Fraction(crop[1]) - Fraction(crop[0])
+    return all(Fraction(float(np.float32(float(exact)))) == exact for exact in (start, length))
 
 
 def _rounded(places: np.ndarray, nearest_mode: str, size: int) -> np.ndarray:

@@ -9,11 +9,11 @@ import onnx_ir as ir
 from graphfix.contract import Close
 from graphfix.rewrite import RewritePass, Rewriter, Skip
 from graphfix_passes._interpolation import lines, weights
-from graphfix_passes._resize import read
+from graphfix_passes._resize import CROP, read
 
 _TYPES: Final = (ir.DataType.FLOAT16, ir.DataType.FLOAT)
 _USUAL: Final = ("align_corners", "asymmetric", "half_pixel", "pytorch_half_pixel")
-_OTHERS: Final = ("half_pixel_symmetric", "tf_crop_and_resize", "tf_half_pixel_for_nn")
+_OTHERS: Final = ("half_pixel_symmetric", CROP, "tf_half_pixel_for_nn")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,12 @@ def resizes(grow: Grower) -> Sequence[ir.Value]:
         "nearest_mode": grow.one_of(*ROUNDINGS),
     }
     none = grow.const(np.zeros(0)) if grow.opset < 13 else None
+    if grow.chance(20):
+        chosen["coordinate_transformation_mode"] = "tf_crop_and_resize"
+        ends = [grow.one_of((0.0, 1.0), (0.25, 0.75), (0.1, 1.0), (0.5, 1.2)) for _ in shape]
+        roi = grow.const([*(start for start, _ in ends), *(end for _, end in ends)])
+        frame = grow.const([grow.number(1, 11) for _ in shape], np.int64)
+        return [grow.op("Resize", x, roi, none, frame, **chosen)]
     if grow.opset >= 18 and grow.chance(30):
         return [grow.op("Resize", x, none, grow.const(scales[1:]), axes=range(1, rank), **chosen)]
     if grow.chance(50):

@@ -20,6 +20,7 @@ class ResizeCoordinates(NodeRule):
     ATC has two switches, half_pixel_centers and align_corners. ``tf_half_pixel_for_nn``,
     ``half_pixel_symmetric`` and ``tf_crop_and_resize`` set neither, without a message. The roi of
     ``tf_crop_and_resize`` is not read either: the whole input is resized instead of the crop.
+    ``resize-gather`` says which points are meant, where sizes and roi are known.
     """
 
     id = "GF205"
