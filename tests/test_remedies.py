@@ -3,6 +3,7 @@
 import pytest
 
 from graphfix.audit import audit, builtin_rules
+from graphfix.audit.rules import not_registered
 from graphfix.model import from_text, infer_shapes
 from graphfix.pipeline import parse
 from graphfix.plugins import load_registry
@@ -49,3 +50,7 @@ def test_the_remedy_of_a_case_removes_its_finding(case: rule_cases.RuleCase) -> 
 
 def test_the_exceptions_are_cases() -> None:
     assert set(STAYS) <= {case.name for case in CASES}
+
+
+def test_the_passes_for_operators_without_registration_exist() -> None:
+    assert set(not_registered._PASS.values()) <= set(REGISTRY.names())

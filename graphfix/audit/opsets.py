@@ -41,4 +41,8 @@ def unregistered(view: View, opset: int) -> Sequence[str]:
 
 def best(view: View) -> int:
     """The opset the ``opset`` pass should go to: fewest operators missing, then nearest by."""
-    return min(_GOAL, key=lambda opset: (len(unregistered(view, opset)), abs(opset - view.opset)))
+    first, last = view.profile.opset_window
+    goals = [opset for opset in _GOAL if first <= opset <= last]
+    return min(
+        goals or _GOAL, key=lambda opset: (len(unregistered(view, opset)), abs(opset - view.opset))
+    )

@@ -24,12 +24,10 @@ _PASS: Final = {
     "Gelu": "gelu",
     "HardSwish": "hardswish",
     "Mish": "mish",
-    "CastLike": "no-op",
     "QuantizeLinear": "strip-qdq",
     "DequantizeLinear": "strip-qdq",
     "Loop": "loop-unroll",
     "RNN": "rnn-unroll",
-    "AffineGrid": "affine-grid",
     "DFT": "dft",
     "STFT": "dft",
 }
