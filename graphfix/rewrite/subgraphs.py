@@ -34,7 +34,7 @@ def subgraphs_of_node(node: ir.Node) -> Sequence[ir.Graph]:
 def inner_graphs(scope: ir.Graph | ir.Function) -> Iterator[ir.Graph]:
     """The graphs inside nodes of ``scope``, at any depth, outside in."""
     for node in scope:
-        if node.op_type in HOLDERS or node.domain != "":
+        if node._op_type in HOLDERS or node._domain != "":  # the properties take most of the time
             for graph in subgraphs_of_node(node):
                 yield graph
                 yield from inner_graphs(graph)
