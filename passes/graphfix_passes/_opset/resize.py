@@ -19,7 +19,10 @@ def _absent_inputs(node: ir.Node, rw: Converter) -> Answer:
 @DOWN.at(18, "Resize", exact=True)
 def _axes_and_policy(node: ir.Node, rw: Converter) -> Answer:
     if rw.attr_int(node, "antialias", 0) and not _only_grows(node, rw):
-        return Skip("antialias=1 does not exist before opset 18, and it may shrink its input")
+        return Skip(
+            "antialias=1 does not exist before opset 18, and it may shrink its input; "
+            "run resize-matmul before"
+        )
     data, roi, scales, sizes = (rw.input(node, index) for index in range(4))
     assert data is not None
     policy = rw.attr_str(node, "keep_aspect_ratio_policy", "stretch")
