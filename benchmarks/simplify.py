@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -231,6 +231,15 @@ def measure(program: str, code: str, source: Path, target: Path, limit: int) -> 
     return Row("", seconds, spent, memory, len(nodes), foreign)
 
 
+def middle(row: Row, runs: Sequence[Row]) -> Row:
+    """The row with the median of the times, or a run that failed."""
+    if failed := [run for run in runs if run.failure]:
+        return failed[0]
+    times = sorted((run.spent or 0.0, run.seconds or 0.0) for run in runs)
+    spent, seconds = times[len(times) // 2]
+    return replace(row, spent=spent, seconds=seconds)
+
+
 def compared(row: Row, target: Path, expected: np.ndarray) -> Row:
     """The row with the difference from the model before."""
     if row.failure:
@@ -269,15 +278,13 @@ def run(
         for tool, (program, code) in rivals.items():
             row = measure(program, code, source, target, limit)
             rows[tool] = compared(row, target, expected)
-        quick = [tool for tool, row in rows.items() if (row.spent or QUICK) < QUICK]
-        times = {tool: [(rows[tool].spent, rows[tool].seconds)] for tool in quick}
+        quick = [tool for tool, row in rows.items() if row.spent is not None and row.spent < QUICK]
+        runs = {tool: [rows[tool]] for tool in quick}
         for _ in range(ROUNDS - 1):
             for tool in quick:  # in turns, as the machine is not equally fast all the time
-                row = measure(*rivals[tool], source, target, limit)
-                times[tool].append((row.spent, row.seconds))
-        for tool in quick:
-            spent, seconds = sorted(times[tool])[ROUNDS // 2]
-            rows[tool] = replace(rows[tool], spent=spent, seconds=seconds)
+                runs[tool].append(measure(*rivals[tool], source, target, limit))
+        for tool, several in runs.items():
+            rows[tool] = middle(rows[tool], several)
     for tool, row in rows.items():
         print(f"| {name} | {count:,} | {tool} | {row}", flush=True)
     return rows, max(DIFFERENT, NOISE * noise)
