@@ -88,7 +88,7 @@ class Resizing:
         changes = bool(self.axes) and not self.same
         if self.mode in ("linear", "cubic"):
             return "resize-matmul" if known and changes else None
-        clear = self.coordinates in (*_POSITIONS, "tf_half_pixel_for_nn")
+        clear = self.coordinates in (*_POSITIONS, "half_pixel_symmetric", "tf_half_pixel_for_nn")
         crops = self.coordinates == "tf_crop_and_resize" and changes
         return "resize-gather" if known and (clear or crops) else None
 

@@ -15,7 +15,8 @@ from graphfix_passes._known import known_array
 from graphfix_passes._resize import CROP, WHOLE, Resizing, read
 
 _COORDINATES: Final = (
-    "align_corners", "asymmetric", "half_pixel", "pytorch_half_pixel", "tf_half_pixel_for_nn", CROP,
+    "align_corners", "asymmetric", "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
+    "tf_half_pixel_for_nn", CROP,
 )  # fmt: skip
 _CANONICAL: Final = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 
@@ -61,7 +62,7 @@ class ResizeGather(RewritePass):
         sizes that are computed; an axis that changes and whose size is not known. Points so near to
         the middle between two elements, or to the end of the data, that the rounding of float32
         decides, as that differs between runtimes; a scale or a crop that keeps the size of an axis.
-        Crops that are computed, or go beyond the data. Symmetric coordinates and policies.
+        Crops that are computed, or go beyond the data. Policies.
     """
 
     name = "resize-gather"
@@ -178,6 +179,9 @@ def _place(
         return (point + half) / scale
     if coordinates == "pytorch_half_pixel" and after == 1:
         return point * 0
+    if coordinates == "half_pixel_symmetric":
+        lost = 1 - after / (scale * before)  # of the size, by rounding down
+        return half * before * lost + (point + half) / scale - half
     return (point + half) / scale - half
 
 

@@ -18,7 +18,8 @@ def resizes(grow: Grower) -> Sequence[ir.Value]:
     if grow.opset == 9:
         scales = [max(1.0, scale) for scale in scales]
         return [grow.op("Upsample", x, grow.const(scales), mode="nearest")]
-    coordinates = grow.one_of(*COORDINATES, "tf_half_pixel_for_nn")
+    latest = "half_pixel_symmetric" if grow.opset >= 19 else "tf_half_pixel_for_nn"
+    coordinates = grow.one_of(*COORDINATES, latest)
     chosen = {
         "coordinate_transformation_mode": coordinates,
         "nearest_mode": grow.one_of(*ROUNDINGS),
@@ -39,4 +40,4 @@ def resizes(grow: Grower) -> Sequence[ir.Value]:
 
 
 def test_whatever_nearest_takes() -> None:
-    hold(ResizeGather(), resizes, opsets=(9, 11, 13, 18), examples=40, least=0.2)
+    hold(ResizeGather(), resizes, opsets=(9, 11, 13, 18, 21), examples=40, least=0.2)

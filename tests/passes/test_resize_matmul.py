@@ -14,7 +14,8 @@ def resizes(grow: Grower) -> Sequence[ir.Value]:
     shape = [grow.number(1, 2), grow.number(1, 2), grow.number(2, 7), grow.number(2, 5)]
     x = grow.unary(grow.input(shape, grow.one_of(np.float32, np.float32, np.float16)))
     chosen: dict[str, int | float | str] = {"mode": grow.one_of("cubic", "linear")}
-    chosen["coordinate_transformation_mode"] = grow.one_of(*COORDINATES)
+    latest = ("half_pixel_symmetric",) if grow.opset >= 19 else ()
+    chosen["coordinate_transformation_mode"] = grow.one_of(*COORDINATES, *latest)
     if grow.chance(50):  # torch writes them beside linear, too
         chosen |= {"cubic_coeff_a": -0.5, "exclude_outside": 1}
     axes: tuple[int, ...] = (0, 1, 2, 3)
