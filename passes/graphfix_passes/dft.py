@@ -42,8 +42,9 @@ class Dft(RewritePass):
            the signal, or leaves out the rows of the matrix that zeros would be multiplied by.
         2. STFT whose window and step are known: one Conv, whose weights are the matrix times the
            window. Where the length of the signal is known, what step and frame have in common
-           becomes channels, as kernels and strides of this size are beyond the device: a frame of
-           400 and a step of 160 become a kernel of 5, a stride of 2 and 80 channels.
+           becomes channels, as Conv2D of CANN takes kernels of up to 255: a frame of 400 and a step
+           of 160 become a kernel of 5, a stride of 2 and 80 channels. Where it is open, the kernel
+           is the frame, which ``large-conv-split`` cuts.
 
         Equal matrices are one constant.
 

@@ -130,6 +130,7 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "speech": Network("audio", _text.Speech, {"wave": _noise(2, 120)}, {"wave": {0: "batch"}}),
     "spectrum": Network("audio", _text.Spectrum, {"wave": _noise(2, 128)}, {"wave": {0: "batch"}}),
+    "stft": Network("audio", _text.Stft, {"wave": _noise(2, 124)}, {"wave": {0: "batch"}}),
     "separation": Network(
         "audio", _text.Separation, {"wave": _noise(2, 64)}, {"wave": {1: "samples"}}
     ),
@@ -182,5 +183,6 @@ detr ts17 dynamo18*
 recurrent ts11* ts17 dynamo18
 speech ts17* dynamo18
 spectrum ts13* dynamo18
+stft ts17 dynamo18*
 separation ts17* dynamo20"""
 )

@@ -3,6 +3,7 @@
 """Text, speech and sequences: recurrent nets, attention, one-dimensional convolutions."""
 
 import math
+import warnings
 
 import torch
 import torch.nn.functional as F
@@ -238,6 +239,23 @@ class Spectrum(nn.Module):
         level = 10 * torch.log10(torch.clamp(power, min=1e-5))
         level = (level - level.mean(dim=-1, keepdim=True)) / (level.std(-1, keepdim=True) + 1e-3)
         return self.convs(level)
+
+
+class Stft(nn.Module):
+    """torch.stft of a length that is no power of two, mel bands, logarithms, a recurrent layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(20))
+        self.register_buffer("bands", torch.rand(6, 11))
+        self.recurrent = nn.GRU(6, 8, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with warnings.catch_warnings():  # TorchScript exports no complex numbers
+            warnings.simplefilter("ignore")
+            frames = torch.stft(x, 20, 8, window=self.window, return_complex=False)
+        level = torch.log(torch.matmul(self.bands, frames.pow(2).sum(-1)) + 1e-3)
+        return self.recurrent(level.transpose(1, 2))[0]
 
 
 class Separation(nn.Module):
