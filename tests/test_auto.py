@@ -103,7 +103,7 @@ def test_rounds_are_counted_and_limited(tmp_path: Path) -> None:
 
 
 def test_what_found_nothing_is_tried_again_after_another_pass(tmp_path: Path) -> None:
-    # mask-value takes constant masks only, and this one is constant once sim has folded it.
+    # mask-value takes constant masks only, and this one is constant once it is folded.
     path = tmp_path / "causal.onnx"
     text = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -118,7 +118,7 @@ main (float[3,3] x) => (float[3,3] y)
 """
     save(from_text(text), path)
     done, report = auto(path, "--dry-run")
-    assert (done.code, report["pipeline"]) == (0, "sim,mask-value")
+    assert (done.code, report["pipeline"]) == (0, "fold-constants,mask-value")
 
 
 def test_what_failed_is_tried_again_after_another_pass(tmp_path: Path) -> None:
@@ -136,6 +136,35 @@ main (float[1,3,8,8] x) => (float[1,3,3,3] y)
     done, report = auto(path, "--cann", "6.0")
     assert (done.code, report["pipeline"]) == (0, "resize-matmul,opset{to=15}")
     assert report["left"] == []
+
+
+def test_what_one_pass_folds_is_a_size_to_the_other(tmp_path: Path) -> None:
+    # The size of what is tiled is known once the logarithm is computed, half of it a round later.
+    path = tmp_path / "sizes.onnx"
+    text = """
+<ir_version: 8, opset_import: ["" : 17]>
+main (float[4,8] x, float[2] z) => (float[4,8] y)
+<int64 zero = {0}, int64 two = {2}, int64[1] one = {1}, float half = {0.5}>
+{
+   [size] s = Shape (x)
+   [rows] n = Gather (s, zero)
+   [area] m = Mul (n, n)
+   [real] r = Cast <to = 1> (m)
+   [log] q = Log (r)
+   [whole] k = Cast <to = 7> (q)
+   [times] t = Reshape (k, one)
+   [tile] w = Tile (z, t)
+   [long] u = Shape (w)
+   [shape] h = Div (u, two)
+   [fill] a = Expand (half, h)
+   [mean] b = ReduceMean (a)
+   [add] y = Add (x, b)
+}
+"""
+    save(from_text(text), path)
+    done, report = auto(path)
+    assert (done.code, report["left"]) == (0, [])
+    assert report["pipeline"] == "fold-shapes,fold-constants,fold-shapes,fold-constants"
 
 
 def test_passes_before_auto_run_first_and_the_recipe_holds_all(model: Path) -> None:
@@ -168,7 +197,7 @@ def test_starnet_is_made_fit() -> None:
     assert done.code == 0
     chosen = [choice["pass"] for choice in report["choices"]]
     assert "gridsample{mode=decompose}" in chosen
-    assert "sim" in chosen
+    assert "fold-constants" in chosen
     assert report["applied"]["final"]["status"] == "passed"
     assert all(finding["remedy"] is None or finding["reason"] for finding in report["left"])
 

@@ -1,5 +1,6 @@
 """Which passes remove the findings of an audit, and in which order: ``--passes auto``."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +19,10 @@ from graphfix.stages.audit import AuditReport, look
 from graphfix.target import Profile
 
 MAX_ROUNDS = 5
-"""Rounds of audit and passes before the planner stops; a pass is chosen once."""
+"""Rounds of audit and passes before the planner stops."""
+_TIMES = 2
+"""How often a pass is chosen: what one folds may be a size to another, and the size a constant to
+the first. Passes that undo each other would go on for ever."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +84,19 @@ class Planner:
         ``excluded`` are remedies that failed before, with the reason. Deterministic.
         """
         refused = dict(excluded)
-        idle: dict[str, int] = {}
+        last: dict[str, int] = {}  # how many choices there were when a pass had run
         choices: list[Choice] = []
         skips: list[SkipRecord] = []
         passes = list(self.first.passes)
         model = self._run(self.source, self.first.passes).model if passes else self.source()
         for number in range(1, self.max_rounds + 1):
             found = look(model, self.profile, self.rules, self.registry)
-            # What failed, or found nothing to do, may do something after what was chosen since.
-            for text in [text for text, count in idle.items() if count < len(choices)]:
-                del idle[text], refused[text]
-            asked = self._asked(found, refused, {choice.text for choice in choices})
+            # What has run may do something, or more, after what was chosen since.
+            often = Counter(choice.text for choice in choices)
+            tried = {t for t, n in last.items() if n == len(choices) or often[t] == _TIMES}
+            for text in last.keys() - tried:
+                refused.pop(text, None)
+            asked = self._asked(found, refused, tried)
             if not asked:
                 break
             outcome = self._run(model.clone, [item for item, _ in asked])
@@ -100,7 +106,7 @@ class Planner:
                 text = pass_text(item)
                 if index in failed:
                     refused[text] = f"{text} failed: {failed[index]}"
-                    idle[text] = len(choices)
+                    last[text] = len(choices)
                     continue
                 step = done[index]
                 assert step.result is not None
@@ -108,11 +114,13 @@ class Planner:
                 done_something = step.result.rewrites or step.result.notes
                 if not done_something and step.nodes[0] == step.nodes[1]:
                     reasons = dict.fromkeys(skip.reason for skip in step.result.skips)
-                    refused[text] = f"{text}: {'; '.join(reasons) or 'found nothing to change'}"
-                    idle[text] = len(choices)
+                    if not often[text]:
+                        refused[text] = f"{text}: {'; '.join(reasons) or 'found nothing to change'}"
+                    last[text] = len(choices)
                     continue
                 passes.append(item)
                 choices.append(Choice(text, number, because))
+                last[text] = len(choices)
             model = outcome.model
         return Plan(Pipeline(tuple(passes)), tuple(choices), refused, tuple(skips))
 

@@ -40,6 +40,6 @@ class ConstantOfShapeValue(NodeRule):
                 f"has a value of {tensor.dtype.name.lower()} that is not stored as raw data, "
                 "which ATC does not read",
                 view.label(node),
-                remedy="sim" if folds else None,
+                remedy="fold-constants" if folds else None,
                 advice="" if folds else "store it with onnx.numpy_helper.from_array",
             )

@@ -15,8 +15,9 @@ class ConvWeights(NodeRule):
     """The weight of a Conv is computed while the model runs.
 
     The documentation of Conv speaks of constant weights: they are brought into the layout of the AI
-    Core once, at conversion. A weight that depends on constants alone folds (``sim``); one that
-    depends on the data may still work, but is worth a look in the log of the conversion.
+    Core once, at conversion. A weight that depends on constants alone folds
+    (``fold-constants``), and so does one that depends on known shapes (``sim``); one that depends
+    on the data may still work, but is worth a look in the log of the conversion.
     """
 
     id = "GF308"
@@ -32,10 +33,10 @@ class ConvWeights(NodeRule):
         weight = view.input(node, 1)
         if computed(weight):
             assert weight is not None
-            folds = foldable(weight)
+            plain, folds = weight.producer() in view.foldable, foldable(weight)
             yield self.finding(
                 f"takes a computed weight, {weight.name}",
                 view.label(node),
-                remedy="sim" if folds else None,
+                remedy="fold-constants" if plain else "sim" if folds else None,
                 advice="" if folds else "look for it in the log of the conversion",
             )

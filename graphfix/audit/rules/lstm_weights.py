@@ -17,7 +17,8 @@ class LstmWeights(NodeRule):
     ATC reads their numbers while it converts, to put the gates into another order, and fails
     without. Initial states may be computed. Weights that the graph puts together from constants
     (paddle2onnx and PyTorch export Slice, Concat and Unsqueeze) are no constants yet: ATC may or
-    may not have folded them by then, and ``sim`` does it beforehand.
+    may not have folded them by then, and ``fold-constants`` does it beforehand, or ``sim`` where
+    they depend on shapes, too.
     """
 
     id = "GF251"
@@ -33,10 +34,11 @@ class LstmWeights(NodeRule):
         found = [(name, value) for name, value in given if value is not None and computed(value)]
         names = " and ".join(name for name, _ in found)
         if found and all(foldable(value) for _, value in found):
+            plain = all(value.producer() in view.foldable for _, value in found)
             yield self.finding(
                 f"has {names} put together in the graph, and ATC wants constants",
                 view.label(node),
-                remedy="sim",
+                remedy="fold-constants" if plain else "sim",
                 severity=Severity.INFO,
                 evidence=Evidence.INFERENCE,
             )
