@@ -21,6 +21,8 @@ from graphfix_passes._size_chain import size_chain
 _END = np.iinfo(np.int64).max
 """ONNX: an end of a Slice that means all the rest."""
 
+_MOVING = ("Expand", "Identity", "Reshape", "Slice", "Squeeze", "Tile", "Transpose", "Unsqueeze")
+"""Operators that make no numbers that were not there."""
 _MOST_NUMBERS = 1 << 22
 """What is computed to see whether its rows repeat is no longer."""
 
@@ -335,15 +337,19 @@ def _recurrent(thaw: Thaw, node: ir.Node) -> Repaired | None:
     return dict(zip(node.outputs, new, strict=True))
 
 
-def _is_zero(thaw: Thaw, value: ir.Value) -> bool:
+def _is_zero(thaw: Thaw, value: ir.Value | None) -> bool:
     array = constant_array(value)
     if array is None:
         known = thaw.rw.facts.value(value)
         array = None if known is None else known.constant
     if array is not None:
         return not array.any()
-    node = value.producer()
-    if node is None or node.op_type != "ConstantOfShape":
+    node = None if value is None else value.producer()
+    if node is None or node.domain not in ("", "ai.onnx"):
+        return False
+    if node.op_type in _MOVING:  # states that are expanded to a batch, which is computed or not
+        return _is_zero(thaw, node.inputs[0])
+    if node.op_type != "ConstantOfShape":
         return False
     fill = node.attributes.get("value")
     return fill is None or not fill.as_tensor().numpy().any()
