@@ -79,6 +79,14 @@ def test_sizes_that_do_not_run_are_replaced() -> None:
     assert len({binding.dims["N"] for binding in found}) == 2
 
 
+def test_a_length_that_must_hold_a_frame_of_a_wave_does() -> None:
+    spec = InputSpec("wave", shape=("batch", "samples"))
+    found = bindings([spec], runs=lambda binding: binding.dims["samples"] >= 4096)
+
+    assert {binding.dims["samples"] for binding in found} == {4800, 6111}
+    assert len({binding.dims["batch"] for binding in found}) == 2
+
+
 def test_dims_that_only_run_apart_are_varied_one_by_one() -> None:
     spec = InputSpec("x", shape=("N", "L"))
     found = bindings([spec], runs=lambda b: b.dims["N"] == 1 or b.dims["L"] == 8)
