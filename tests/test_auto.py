@@ -188,6 +188,30 @@ def test_a_model_without_findings_stays_as_it_is(tmp_path: Path) -> None:
     assert [node.op_type for node in written.graph] == ["Relu"]
 
 
+def test_a_spectrogram_of_an_open_wave_is_made_fit(tmp_path: Path) -> None:
+    path = tmp_path / "spectrogram.onnx"
+    text = """
+<ir_version: 8, opset_import: ["" : 17]>
+main (float[N,L] wave) => (float[N,F,201] levels)
+<int64 step = {160}, int64 size = {400}, int64[1] last = {-1}, float small = {0.001}>
+{
+   [window] w = HannWindow (size)
+   [frames] z = STFT (wave, step, w)
+   [squares] p = Mul (z, z)
+   [power] s = ReduceSum <keepdims = 0> (p, last)
+   [above] u = Add (s, small)
+   [log] levels = Log (u)
+}
+"""
+    save(from_text(text), path)
+    done, report = auto(path)
+    assert report["pipeline"] == "fold-constants,dft"
+    left = report["left"]
+    assert isinstance(left, list)
+    assert {finding["rule"] for finding in left} == {"GF133"}, "the open sizes"
+    assert done.code == 0
+
+
 def test_starnet_is_made_fit() -> None:
     done = run(
         "apply", ROOT / "examples" / "starnet.onnx", "--passes", "auto", "--target",
