@@ -73,6 +73,8 @@ def _spell(node: ir.Node, profile: Profile, scope: Scope, *, narrow: bool) -> No
     elif node.op_type == "Constant":
         constants.lower(node, scope)
     else:
+        if node.op_type == "ConstantOfShape":
+            constants.lower_fill(node, scope)
         attributes.lower(node, profile, scope)
         optional.lower(node, scope)
         if narrow:

@@ -9,15 +9,18 @@ from graphfix.audit.rule import NodeRule
 from graphfix.audit.view import View
 from graphfix.finding import Finding, Severity
 
-_NUMBERS: Final = ("value_float", "value_floats", "value_int", "value_ints")
-_OTHERS: Final = ("value_string", "value_strings", "sparse_value")
+_FORMS: Final = (
+    "value_float", "value_floats", "value_int", "value_ints", "value_string", "value_strings",
+    "sparse_value",
+)  # fmt: skip
 
 
 class ConstantAttributes(NodeRule):
-    """A Constant keeps its number in an attribute other than ``value``.
+    """A Constant keeps its data in an attribute other than ``value``.
 
     ATC's parser reads ``value`` alone. From the others it makes an empty tensor, without a message,
     and what reads it computes with nothing. ``constants`` makes initializers of them.
+    ``lower``, and ``apply`` for a target, write ``value``.
     """
 
     id = "GF302"
@@ -29,11 +32,10 @@ class ConstantAttributes(NodeRule):
 
     def check_node(self, node: ir.Node, view: View) -> Iterator[Finding]:
         """One of the other forms."""
-        for name in (*_NUMBERS, *_OTHERS):
+        for name in _FORMS:
             if name in node.attributes:
                 yield self.finding(
                     f"keeps its data in {name}; ATC reads value alone and makes it empty",
                     view.label(node),
-                    remedy="constants" if name in _NUMBERS else None,
-                    advice="" if name in _NUMBERS else "store it as a dense tensor in value",
+                    remedy="constants",
                 )

@@ -18,7 +18,8 @@ class ConstantOfShapeValue(NodeRule):
 
     A tensor is stored as bytes (``raw_data``) or in a field of its type. Of the latter ATC reads
     those of int64, int32, float and double; with any other type it goes on without data. PyTorch
-    and ``onnx.numpy_helper`` write bytes; ``onnx.helper.make_tensor`` writes the fields.
+    and ``onnx.numpy_helper`` write bytes; ``onnx.helper.make_tensor`` writes the fields. ``lower``,
+    and ``apply`` for a target, write bytes.
     """
 
     id = "GF303"
@@ -41,5 +42,5 @@ class ConstantOfShapeValue(NodeRule):
                 "which ATC does not read",
                 view.label(node),
                 remedy="fold-constants" if folds else None,
-                advice="" if folds else "store it with onnx.numpy_helper.from_array",
+                advice="" if folds else "apply --target and lower store it so",
             )

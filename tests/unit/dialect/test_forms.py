@@ -6,7 +6,7 @@ import pytest
 
 from graphfix.dialect import looks_like_dialect, lower, raise_dialect
 from graphfix.errors import DialectError
-from graphfix.model import check, from_text, to_text
+from graphfix.model import check, from_text, to_proto, to_text
 from graphfix.ops import FunctionOperator
 from graphfix.runners.onnxruntime import Session
 from graphfix.target import load_profile
@@ -237,3 +237,20 @@ def test_malformed_nodes_are_refused_by_name(node: str, reason: str) -> None:
     with pytest.raises(DialectError, match="'bad': ") as caught:
         raise_dialect(model)
     assert reason in str(caught.value)
+
+
+def test_what_a_shape_is_filled_with_is_stored_as_raw_data() -> None:
+    model = from_text("""
+    <ir_version: 7, opset_import: ["" : 13]>
+    main (int64[1] s) => (bool[n] y, float16[n] z)
+    {
+       y = ConstantOfShape <value = bool[1] {1}> (s)
+       z = ConstantOfShape <value = float16[1] {15360}> (s)
+    }""")
+    lowered = to_proto(lower(model, PROFILE).model, weights=True)
+    values = [node.attribute[0].t for node in lowered.graph.node]
+    assert [tensor.raw_data for tensor in values] == [b"\x01", b"\x00\x3c"]
+    assert not any(tensor.int32_data for tensor in values)
+    assert not any(
+        node.attribute[0].t.raw_data for node in to_proto(model, weights=True).graph.node
+    )
