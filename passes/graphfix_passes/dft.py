@@ -111,8 +111,8 @@ class Dft(RewritePass):
         if given is None:
             return rw.skip("its axis is computed")
         axis = int(given) % rank
-        if axis == rank - 1:
-            return rw.skip(f"its axis {axis} is that of real and imaginary parts")
+        if axis == rank - 1 or not -rank <= given < rank:
+            return rw.skip(f"its axis {given:g} is none of the signal")
         size = known[axis]
         if size is None:
             return rw.skip(f"the size of axis {axis} is not known")
@@ -162,7 +162,8 @@ class Dft(RewritePass):
             whole = data if size == count * block else _cropped(rw, data, 1, count * block)
             whole = rw.op("Reshape", whole, rw.const([0, count, channels]))
         turned = rw.op("Transpose", whole, perm=[0, 2, 1])
-        key = (framing.each, framing.window.tobytes(), channels)
+        window = b"" if framing.window is None else framing.window.tobytes()
+        key = (framing.each, window, channels)
         weights = _constant(key, partial(framing.weights, channels), node, data, rw)
         kernel, stride = length // block, step // block
         frames = rw.op("Conv", turned, weights, kernel_shape=[kernel], strides=[stride])
@@ -172,15 +173,15 @@ class Dft(RewritePass):
         return result
 
     def _refusal(self, transform: Transform, data: ir.Value, rw: Rewriter) -> Skip | None:
-        """Why a transform is none of a matrix."""
+        """Why a transform gets no matrix."""
         if min(transform.given, transform.length) < 1:
             return rw.skip("it transforms no numbers")
         if transform.parts == 2 and transform.onesided and not transform.inverse:
             return rw.skip("it makes one side of complex numbers, which ONNX does not define")
         assert data.dtype is not None
-        size = prod(transform.shape) * data.dtype.itemsize
+        size = prod(transform.shape) * data.dtype.bitwidth // 8
         if size > self.limit:
-            return rw.skip(f"its matrix has {size:.0f} bytes; see dft{{limit}}")
+            return rw.skip(f"its matrix has {size} bytes; see dft{{limit}}")
         return None
 
 
@@ -190,13 +191,14 @@ class _Framing:
 
     each: Transform
     step: int
-    window: np.ndarray
-    """float64, as long as a frame."""
+    window: np.ndarray | None
+    """float64, as long as a frame; ``None`` stands for ones."""
 
     def weights(self, channels: int) -> np.ndarray:
         """Of a Conv over blocks of ``channels`` numbers: [2 K, channels, length / block]."""
-        rows = np.repeat(self.window, self.each.parts)[:, None]
-        matrix = self.each.matrix() * rows
+        matrix = self.each.matrix()
+        if self.window is not None:
+            matrix *= np.repeat(self.window, self.each.parts)[:, None]
         return np.transpose(matrix.reshape(-1, channels, matrix.shape[1]), (2, 1, 0))
 
     def by_numpy(self, data: np.ndarray) -> np.ndarray:
@@ -204,7 +206,8 @@ class _Framing:
         signal = np.asarray(data, np.float64).reshape(*data.shape[:2], -1)
         frames = np.lib.stride_tricks.sliding_window_view(signal, self.each.length, axis=1)
         frames = frames[:, :: self.step].swapaxes(2, 3)  # [batch, frames, length, parts]
-        return self.each.by_numpy(frames * self.window[:, None], axis=2)
+        weights = 1 if self.window is None else self.window[:, None]
+        return self.each.by_numpy(frames * weights, axis=2)
 
 
 def _of_dft(node: ir.Node, size: int, parts: int, rw: Rewriter) -> Transform | Skip:
@@ -252,7 +255,7 @@ def _framing(node: ir.Node, data: ir.Value, parts: int, rw: Rewriter) -> _Framin
         return rw.skip("it has neither a window nor a frame_length, which onnxruntime does not run")
     onesided = bool(rw.attr_int(node, "onesided", 1))
     each = Transform(length=length, given=length, parts=parts, onesided=onesided)
-    weights = np.ones(length) if window is None else window.reshape(-1).astype(np.float64)
+    weights = None if window is None else window.reshape(-1).astype(np.float64)
     return _Framing(each, int(step), weights)
 
 

@@ -87,7 +87,9 @@ def test_frames_of_speech_are_exact_enough(length: int, judge: type[Contract]) -
 @pytest.mark.parametrize(
     ("signature", "body", "reason"),
     [
-        ("float[2,4,1] x", "DFT <axis = 2> (x)", "its axis 2 is that of real and imaginary parts"),
+        ("float[2,4,1] x", "DFT <axis = 2> (x)", "its axis 2 is none of the signal"),
+        ("float[2,4,1] x", "DFT <axis = 3> (x)", "its axis 3 is none of the signal"),
+        ("float[2,4,1] x", "DFT (x, below)", "it transforms no numbers"),
         ("float[2,0,1] x", "DFT (x)", "it transforms no numbers"),
         (
             "float[2,1,2] x",
@@ -104,6 +106,12 @@ def test_frames_of_speech_are_exact_enough(length: int, judge: type[Contract]) -
         ),
         ("float[2,3,4,1] x", "STFT (x, two, three)", "its signal has 4 dims, not 3"),
         ("float[2,8,1] x", "STFT (x, zero, three)", "its step is 0"),
+        ("float[2,8,1] x", "STFT (x, two, , below)", "it transforms no numbers"),
+        (
+            "float[2,L,1] x",
+            "STFT (x, two, , many)",
+            "its matrix has 4000000000008000000000000 bytes; see dft{limit}",
+        ),
         ("float[2,2,1] x", "STFT (x, two, three)", "its signal of 2 is shorter than a frame of 3"),
         (
             "float[2,8,1] x",
@@ -120,7 +128,8 @@ def test_frames_of_speech_are_exact_enough(length: int, judge: type[Contract]) -
 def test_what_no_runtime_runs_is_left_alone(signature: str, body: str, reason: str) -> None:
     model = from_text(
         f'<ir_version: 8, opset_import: ["" : 17]> main ({signature}) => (y) '
-        "<int64 zero = {0}, int64 two = {2}, float[3] three = {1, 2, 3}> { y = " + body + " }"
+        "<int64 zero = {0}, int64 two = {2}, int64 below = {-1}, int64 many = {1000000000000}, "
+        "float[3] three = {1, 2, 3}> { y = " + body + " }"
     )
     for value in model.graph.node(0).outputs:  # stated, so that onnx, which refuses, is not asked
         value.shape = ir.Shape(["a", "b"])
