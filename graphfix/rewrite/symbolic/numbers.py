@@ -246,11 +246,20 @@ def _where(call: _Call) -> Known:
 
 
 def _largest(a: Number, b: Number) -> Number:
-    return a if compare(a, b) >= 0 else b
+    return a if _is_larger(a, b) else b
 
 
 def _smallest(a: Number, b: Number) -> Number:
-    return a if compare(a, b) <= 0 else b
+    return b if _is_larger(a, b) else a
+
+
+def _is_larger(a: Number, b: Number) -> bool:
+    """Whether ``a`` is larger in every run, or the same, as a dim beside 1 may be."""
+    if is_natural(a - b):
+        return True
+    if is_natural(b - a):
+        return False
+    raise Undecided(f"which of {a} and {b} is larger depends on the sizes")
 
 
 def _moved(function: Callable[[np.ndarray, _Call], Any]) -> Callable[[_Call], Known]:

@@ -118,6 +118,10 @@ CHAINS = {
         s = Shape(x) k = Constant<value_ints=[5]>() a = Equal(s, k) b = Max(s, k) y = Where(a,
         k, s)
     """,
+    "broadcast shapes": """
+        s = Shape(x) k = Constant<value_ints=[1, 3, 1, 1]>() a = Max(s, k) b = Min(k, s) c = Max(a,
+        b) y = Concat<axis=0>(a, b, c)
+    """,
     "products": """
         s = Shape(x) a = ReduceProd<keepdims=0>(s) n = Size(x) b = ReduceMin(s) c = Add(a, n)
         y = Add(c, b)
@@ -255,6 +259,20 @@ def test_dims_are_known_all_the_way_from_the_inputs() -> None:
 def test_dims_without_a_name_are_different_from_each_other() -> None:
     found = model("s = Shape(x) y = Identity(s)", inputs='float["-1",3,"-1",?] x')
     assert text(Facts(found).value(outputs(found)["y"])) == "[x_dim0, 3, x_dim2, x.3]"
+
+
+def test_the_larger_of_a_dim_and_1_is_the_dim_unless_it_may_be_0() -> None:
+    found = model(
+        """
+        s = Shape(x) k = Constant<value_ints=[1, 1, 1, 5]>() larger = Max(s, k) less = Min(k, s)
+        n = NonZero(x) t = Shape(n) one = Constant<value_ints=[1, 1]>() y = Max(t, one)
+        """
+    )
+    outputs(found)["n"].shape = ir.Shape([4, None])
+    facts, values = Facts(found), outputs(found)
+    assert text(facts.value(values["larger"])) == "[N, 3, H, None]"
+    assert text(facts.value(values["less"])) == "[1, 1, 1, None]"
+    assert text(facts.value(values["y"])) == "[4, None]"
 
 
 def test_names_on_outputs_are_not_trusted() -> None:
