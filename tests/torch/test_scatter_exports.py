@@ -57,6 +57,14 @@ class Listed(nn.Module):
         return x.index_add(1, torch.tensor([2, 0]), y)
 
 
+class Accumulated(nn.Module):
+    """A part of an axis, beside an open one, added to."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        rows = torch.arange(x.shape[0])[:, None]
+        return x.index_put((rows, torch.tensor([1, 2])), y, accumulate=True)
+
+
 class Masked(nn.Module):
     """Elements that are written back under their mask, and a number under another."""
 
@@ -100,6 +108,7 @@ def export(module: Any, feeds: Sequence[torch.Tensor], opset: int, *, dynamo: bo
         (Element(), "scatter"),
         (Alternating(), "scatter"),
         (Listed(), "scatter"),
+        (Accumulated(), "scatter"),
         (Masked(), "nonzero"),
         (Best(), "topk"),
     ],
