@@ -33,7 +33,7 @@ def remove_dead_initializers(graph: ir.Graph) -> tuple[str, ...]:
     """Remove the initializers that nothing reads, and return their names; inputs stay."""
     dead = tuple(
         name
-        for name, value in graph.initializers.items()
+        for name, value in graph.initializers.data.items()  # the views of a UserDict are slow
         if not (is_needed(value) or value.is_graph_input())
     )
     for name in dead:

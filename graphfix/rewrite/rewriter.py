@@ -19,12 +19,12 @@ from graphfix.rewrite.site import NodeSketch, Site, SiteLog, in_order, unsuitabl
 from graphfix.rewrite.subgraphs import (
     HOLDERS,
     inner_inputs,
-    let_go,
+    inner_nodes,
     subgraphs_of,
     subgraphs_of_node,
 )
 from graphfix.rewrite.symbolic import Facts
-from graphfix.rewrite.uses import is_needed, is_read
+from graphfix.rewrite.uses import is_needed, is_read, let_go
 
 Scope = ir.Graph | ir.Function
 AttrValue = (
@@ -538,7 +538,7 @@ class Rewriter:
         value = ir.Value(
             name=name,
             type=ir.TensorType(tensor.dtype),
-            shape=ir.Shape(tensor.shape.numpy()),
+            shape=tensor.shape,  # type: ignore[arg-type]  # it is an ir.Shape
             const_value=tensor,
         )
         self._need_ir_version(4)  # before, an initializer had to be an input as well
@@ -747,6 +747,8 @@ def _remove_dead(
             for name, attribute in tuple(node.attributes.items()):
                 if any(id(graph) in moved for graph in subgraphs_of(attribute)):
                     del node.attributes[name]
+        for inner in inner_nodes(node):
+            let_go(inner)
         let_go(node)
         for value in read:
             producer = value.producer()

@@ -6,6 +6,7 @@ per node and no memory for weights. It stays true when the graph changes afterwa
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import onnx_ir as ir
 
@@ -14,8 +15,7 @@ from graphfix.rewrite.constants import constant_tensor
 Names = tuple[str | None, ...]
 
 
-@dataclass(frozen=True)
-class NodeSketch:
+class NodeSketch(NamedTuple):
     """A node as it stood when its rewrite was made."""
 
     node: ir.Node

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import onnx_ir as ir
 
+from graphfix.rewrite.uses import let_go
+
 _GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
 HOLDERS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 """The operators of ONNX that hold graphs; those of other domains may, too."""
@@ -63,18 +65,5 @@ def remove_nodes(scope: ir.Graph | ir.Function, nodes: Iterable[ir.Node]) -> Non
     nodes = tuple(nodes)
     for node in nodes:
         for inner in inner_nodes(node):
-            _let_go(inner)
+            let_go(inner)
     scope.remove(nodes, safe=True)
-
-
-def let_go(node: ir.Node) -> None:
-    """Let a node that is to be removed read nothing any more, nor what is inside it."""
-    for inner in inner_nodes(node):
-        _let_go(inner)
-    _let_go(node)
-
-
-def _let_go(node: ir.Node) -> None:
-    for index, value in enumerate(node.inputs):
-        if value is not None:
-            node.replace_input_with(index, None)
