@@ -19,7 +19,7 @@ from graphfix.model import paused_gc
 from graphfix.pipeline import Pipeline, pass_text
 from graphfix.rewrite.base import Pass, PassContext
 from graphfix.rewrite.records import PassResult
-from graphfix.rewrite.subgraphs import inner_graphs
+from graphfix.rewrite.subgraphs import inner_graphs, subgraphs_of_node
 
 Source = Callable[[], ir.Model]
 Again = Callable[[Mapping[int, str]], PassResult]
@@ -252,7 +252,7 @@ class _Attempt:
         looks, keep_going = self.manager.instrumentations, self.manager.keep_going
         history, settled = _History(self.source), _Settled()
         model = self.source()
-        nodes = count_nodes(model)
+        nodes, flat = count_nodes(model), not _holds_graphs(model)
         for look in looks:
             look.start(model)
         for index, item in enumerate(self.manager.pipeline.passes):
@@ -267,8 +267,8 @@ class _Attempt:
             try:
                 known = None if context.excluded else settled.result(item, model)
                 result = _run_pass(item, model, context) if known is None else known
-                changed = bool(result.rewrites) or not result.observed
-                left = count_nodes(result.model) if changed else nodes
+                flat = flat and not _may_add_graphs(result)
+                left = len(result.model.graph) if flat else count_nodes(result.model)
                 step = replace(step, result=result, nodes=(nodes, left))
                 _hold_expectation(item, result, len(context.excluded))
                 self.started.append(step)
@@ -353,6 +353,20 @@ def _run_pass(item: Pass, model: ir.Model, context: PassContext) -> PassResult:
 def count_nodes(model: ir.Model) -> int:
     """Nodes of the main graph and all its subgraphs; bodies of functions are not counted."""
     return len(model.graph) + sum(map(len, inner_graphs(model.graph)))
+
+
+def _holds_graphs(model: ir.Model) -> bool:
+    return next(inner_graphs(model.graph), None) is not None
+
+
+def _may_add_graphs(result: PassResult) -> bool:
+    """Whether there may be nodes inside others now, if there were none: a look at all takes time."""
+    if not result.observed:
+        return True
+    sites = [rewrite.site for rewrite in result.rewrites]
+    return any(
+        site is None or any(subgraphs_of_node(item.node) for item in site.after) for site in sites
+    )
 
 
 def _named(item: Pass, error: GraphfixError) -> PassError:

@@ -165,15 +165,15 @@ class Rewriter:
     @property
     def _imports(self) -> dict[str, int]:
         """The opset imports that hold where the anchor stands."""
-        scope = self._scope
+        scope, main = self._scope, self.model.graph
+        if scope is main:
+            return main.opset_imports
         function = scope if isinstance(scope, ir.Function) else self._function_around(scope)
         imports = function.opset_imports if function is not None else None
-        return imports or self.model.graph.opset_imports
+        return imports or main.opset_imports
 
     def _function_around(self, graph: ir.Graph) -> ir.Function | None:
         """The function whose body holds ``graph`` in one of its nodes."""
-        if graph is self.model.graph:
-            return None
         for function in self.model.functions.values():
             for node in function.all_nodes():
                 if any(inner is graph for inner in subgraphs_of_node(node)):
@@ -531,7 +531,7 @@ class Rewriter:
 
     def _new_const(self, tensor: ir.TensorProtocol) -> ir.Value:
         site = self._current
-        if isinstance(site.scope, ir.Function):
+        if not isinstance(site.scope, ir.Graph):
             tensor.name = None  # the node has one
             return self.op("Constant", value=tensor)
         tensor.name = name = self._fresh(f"{site.label}/const")

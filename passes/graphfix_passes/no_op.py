@@ -76,7 +76,7 @@ class NoOp(RewritePass):
         if not is_needed(output) and mask is None:
             return None
         source = _SOURCES.get(node.op_type, _of_one_input)(node, rw)
-        if not isinstance(source, ir.Value):
+        if source is None or isinstance(source, Skip):
             return source
         replaced = {output: source}
         if output.is_graph_output():

@@ -443,3 +443,42 @@ def test_a_pass_runs_again_on_a_model_that_has_changed_or_may_have() -> None:
     assert looks(idle, Counted(old="Relu", new="Neg")) == 4 + 4, "other options"
     chosen = Counted(old="Abs", new="Sign", select=Selector("k=0"))
     assert looks(chosen, chosen) == 1 + 1, "the first of those that are left is another one"
+
+
+@dataclass(frozen=True)
+class Wrap(RewritePass):
+    """Put every Abs into both branches of an If."""
+
+    name = "wrap"
+    match_ops = ("Abs",)
+
+    def rewrite(self, node: ir.Node, rw: Rewriter) -> ir.Value | None:
+        if node.graph is not rw.model.graph:
+            return None
+
+        def branch(name: str) -> ir.Graph:
+            inner = ir.node("Abs", node.inputs, name=name)
+            inner.outputs[0].name = f"{name}_out"
+            return ir.Graph([], inner.outputs, nodes=[inner], name=name)
+
+        condition = rw.op("IsNaN", node.inputs[0])
+        return rw.op(
+            "If",
+            rw.op("ReduceMax", condition),
+            then_branch=ir.AttrGraph("then_branch", branch("yes")),
+            else_branch=ir.AttrGraph("else_branch", branch("no")),
+        )
+
+
+def test_nodes_are_counted_when_a_pass_brings_the_first_subgraph() -> None:
+    def flat() -> ir.Model:
+        model = """
+        <ir_version: 8, opset_import: ["" : 16]>
+        main (float[2] x) => (float[2] y) { a = Abs (x) y = Neg (a) }
+        """
+        return ir.from_proto(onnx.parser.parse_model(model))
+
+    swap = Swap(old="Neg", new="Sign")
+    outcome = PassManager(Pipeline((swap, Wrap(), Swap(old="Sign", new="Neg")))).run(flat)
+    assert outcome.failures == ()
+    assert [step.nodes for step in outcome.steps] == [(2, 2), (2, 6), (6, 6)]

@@ -20,6 +20,7 @@ from graphfix.rewrite.symbolic.size import (
 from graphfix.rewrite.symbolic.vector import Maybe
 
 _STANDARD = ("", "ai.onnx")
+_MOST = vector.MOST_ELEMENTS
 _MOST_UNKNOWN = 16
 """The longest tensor that is followed although some of its elements are not known."""
 
@@ -72,7 +73,7 @@ class Facts:
         node, count, known = value.producer(), self._count(value), self._values
         if node is None or count <= _MOST_UNKNOWN:
             return False
-        if count > vector.MOST_ELEMENTS or node.op_type not in _FOLLOWED:
+        if count > _MOST or node.op_type not in _FOLLOWED:
             return True
         for each in node.inputs:
             if each is None:
@@ -137,7 +138,7 @@ class Facts:
         if elements:
             if node.op_type in ("Shape", "Size"):
                 yield False, inputs[0]
-            elif node.op_type in numbers.OPERATORS and not _is_large(value):
+            elif node.op_type in numbers.OPERATORS and self._count(value) <= _MOST:
                 yield from ((True, each) for each in inputs)
         elif node.op_type in shapes.OPERATORS and _trusted(value) is None:
             yield from ((False, each) for each in inputs)
@@ -168,7 +169,7 @@ class Facts:
             return (self._shape(node),)
         if node.op_type == "Size":
             return (self._size(node),)
-        if node.op_type not in numbers.OPERATORS or _is_large(value):
+        if node.op_type not in numbers.OPERATORS or self._count(value) > _MOST:
             return None
         inputs = [None if each is None else self._values.get(each) for each in node.inputs]
         return numbers.apply(node, inputs)
@@ -285,8 +286,3 @@ def _declared(value: ir.Value) -> tuple[int, ...] | None:
         if not isinstance(dim, int):
             return None
     return cast(tuple[int, ...], dims)  # the loop has seen to it
-
-
-def _is_large(value: ir.Value) -> bool:
-    dims = _declared(value)
-    return dims is not None and prod(dims) > vector.MOST_ELEMENTS

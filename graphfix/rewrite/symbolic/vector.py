@@ -74,9 +74,9 @@ def from_array(array: np.ndarray, dtype: ir.DataType) -> Maybe:
         minus_zero = np.signbit(array) & (array == 0)
         if minus_zero.any() or not np.isfinite(array).all():
             return None
-    items = array.reshape(-1).tolist()
-    exact = [_plain(Fraction(x)) for x in items] if array.dtype.kind == "f" else items
-    return known(exact, dtype, array.shape)
+        items = array.reshape(-1).tolist()
+        return known([_plain(Fraction(x)) for x in items], dtype, array.shape)
+    return Known(array.astype(object), dtype)
 
 
 def held(x: Number | None, dtype: ir.DataType) -> Number | None:
