@@ -8,7 +8,7 @@ import onnx_ir as ir
 from graphfix.contract import Exact
 from graphfix.rewrite import RewritePass, Rewriter, Skip, constant_tensor
 from graphfix.rewrite.marks import draws
-from graphfix.rewrite.subgraphs import HOLDERS
+from graphfix.rewrite.subgraphs import HOLDERS, subgraphs_of_node
 
 _SMALL = 1024
 """Tensors up to this many bytes are compared; larger ones are equal when they are the same."""
@@ -39,7 +39,9 @@ class Cse(RewritePass):
 
     def matches(self, node: ir.Node) -> bool:
         """Nodes whose results depend on inputs and attributes alone, as far as it shows."""
-        return not (draws(node) or node.op_type in HOLDERS)
+        if node.op_type in HOLDERS or draws(node):
+            return False
+        return node.domain == "" or not any(subgraphs_of_node(node))
 
     def rewrite(self, node: ir.Node, rw: Rewriter) -> Sequence[ir.Value | None] | Skip | None:
         """Replace the node by an equal one that has been visited before, or remember it."""
