@@ -4,7 +4,7 @@ A sketch holds names and references (nodes, attributes, tensors), so it costs ab
 per node and no memory for weights. It stays true when the graph changes afterwards.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -62,13 +62,17 @@ class Site:
 class SiteLog:
     """Collects the sketches of one rewrite while it is committed."""
 
-    def __init__(self, replaced: Iterable[ir.Value]) -> None:
+    def __init__(self, replaced: Collection[ir.Value]) -> None:
         self.constants: dict[str, ir.TensorProtocol] = {}
         self.before: list[NodeSketch] = []
-        self._read = {
-            id(use.node): self._names(use.node.inputs) for old in replaced for use in old.uses()
-        }
-        """Inputs of the readers before replaced values are exchanged in them."""
+        self._read: dict[int, Names] = {}
+        """Inputs of the readers before replaced values are exchanged in them.
+
+        What reads the only value that is replaced is behind the site.
+        """
+        if len(replaced) > 1:
+            for use in (use for old in replaced for use in old.uses()):
+                self._read[id(use.node)] = self._names(use.node.inputs)
 
     def sketch(self, node: ir.Node) -> NodeSketch:
         """The node as it stands, or as it stood if the rewrite has changed what it reads."""

@@ -117,16 +117,22 @@ class Facts:
         stack, opened = [query], set()
         while stack:
             elements, value = asked = stack[-1]
-            memo = self._values if elements else self._dims
-            if value in memo:
-                stack.pop()
-            elif asked not in opened:
-                opened.add(asked)
-                stack.extend(self._needed(elements, value))
-            elif elements:
-                self._find_values(value)
-            else:
-                self._dims[value] = self._find_dims(value)
+            if value not in (self._values if elements else self._dims):
+                if asked not in opened:
+                    opened.add(asked)
+                    missing = [
+                        each
+                        for each in self._needed(elements, value)
+                        if each[1] not in (self._values if each[0] else self._dims)
+                    ]
+                    if missing:
+                        stack += missing
+                        continue
+                if elements:
+                    self._find_values(value)
+                else:
+                    self._dims[value] = self._find_dims(value)
+            stack.pop()
 
     def _needed(self, elements: bool, value: ir.Value) -> Iterator[_Query]:
         if elements and _trusted(value) is None:
