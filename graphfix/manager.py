@@ -360,7 +360,7 @@ def _holds_graphs(model: ir.Model) -> bool:
 
 
 def _may_add_graphs(result: PassResult) -> bool:
-    """Whether there may be nodes inside others now if there were none; looking at all takes time."""
+    """Whether there may be nodes inside others now, if there were none."""
     if not result.observed:
         return True
     sites = [rewrite.site for rewrite in result.rewrites]
