@@ -85,6 +85,8 @@ class _Encoder:
         self._unique_node_names = unique_node_names
         self._texts: dict[str, bytes] = {}
         self._attributes: dict[int, bytes] = {}
+        self._kinds: dict[tuple[ir.DataType, tuple[int, ...]], bytes] = {}
+        """The fields of a tensor that tell its type and its shape."""
         self._types: dict[tuple[ir.DataType, str | None, int], bytes] = {}
 
     def model(self, model: ir.Model, extra_outputs: Sequence[ir.Value]) -> list[Piece]:
@@ -240,9 +242,12 @@ class _Encoder:
         stored = isinstance(tensor, StoredTensor)  # as almost all are
         if not stored and isinstance(tensor, ir.serde.TensorProtoTensor) and not large:
             return [_proto_tensor(tensor, name)]
-        dims: Sequence[int] = tensor.shape.numpy()
-        parts: list[Piece] = [number_field(1, dim) for dim in dims]
-        parts.append(number_field(2, tensor.dtype))
+        dims = tuple(tensor.shape.numpy())
+        kind = self._kinds.get((tensor.dtype, dims))
+        if kind is None:
+            fields = [*(number_field(1, dim) for dim in dims), number_field(2, tensor.dtype)]
+            kind = self._kinds[tensor.dtype, dims] = b"".join(fields)
+        parts: list[Piece] = [kind]
         if not stored and isinstance(tensor, ir.StringTensor):
             parts += [field(6, each) for each in tensor.string_data()]
             parts.append(_text_field(8, name))

@@ -5,7 +5,7 @@ import copy
 import functools
 import hashlib
 import math
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,14 @@ from graphfix.model.sources import Source
 
 _DENSE_LIMIT: Final = 1 << 30
 """A sparse tensor that takes more bytes than this when dense stays sparse."""
+
+
+_NUMPY: Final[Mapping[ir.DataType, np.dtype[Any]]] = {
+    dtype: dtype.numpy()
+    for dtype in ir.DataType
+    if dtype not in (ir.DataType.UNDEFINED, ir.DataType.STRING) and dtype.bitwidth >= 8
+}
+"""The types of arrays for elements of whole bytes."""
 
 
 def byte_count(dtype: ir.DataType, dims: tuple[int, ...]) -> int:
@@ -112,13 +120,19 @@ class StoredTensor(LazyTensor):
         self.length = length
         self._sha256: bytes | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        return self.length
+
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the numbers: a read-only view where elements are whole bytes."""
         view = self.source.view(self.offset, self.length)
-        if self.dtype.bitwidth < 8:
+        dtype = _NUMPY.get(self.dtype)
+        if dtype is None:
             proto = onnx.TensorProto(data_type=self.dtype, dims=self.dims, raw_data=bytes(view))
             return ir.serde.TensorProtoTensor(proto).numpy()
-        return np.frombuffer(view, dtype=self.dtype.numpy()).reshape(self.dims)
+        return np.frombuffer(view, dtype).reshape(self.dims)
 
     def tobytes(self) -> bytes:
         """Return a copy of the stored bytes."""

@@ -104,7 +104,7 @@ class RewritePass(Pass):
         rewrites: list[Rewrite] = []
         skips: list[SkipRecord] = []
         for number, (scope, node, around) in enumerate(anchors):
-            if node.graph is None or any(outer.graph is None for outer in around):
+            if node.graph is None or (around and any(outer.graph is None for outer in around)):
                 continue  # an earlier rewrite of this pass has consumed it
             if number in context.excluded:
                 reason = f"rolled back: {context.excluded[number]}"
