@@ -27,6 +27,7 @@ GOLDEN_CASES_THAT_FAIL_ON_PYTHON_3_10 = {
     "einsum-Equations-that-stay": "onnxruntime 1.23 ends the process",
     "einsum-One-operand": "onnxruntime 1.23 cannot run the model",
     "opset-A-reduction-over-no-axis": "onnxruntime 1.23 cannot run the model",
+    "resize-matmul-Antialiasing": "onnxruntime 1.23 ends the process",
     "resize-canonical-Symbolic-dims": "onnxruntime 1.23 ends the process",
     "resize-scales-Scales-from-outside-and-constant-ones": "onnxruntime 1.23 ends the process",
     "resize-scales-Some-of-the-axes-opset-18": "onnxruntime 1.23 cannot run the model",
