@@ -294,8 +294,10 @@ def _plausible(name: str, axis: int, rank: int) -> tuple[int, ...]:
         return (64, 73, 96, 224, 320, 640, 33, 512, 32)
     if rank >= 4 and axis == 1:
         return (3, 1, 4)
-    # The last two are waves that hold a few frames of speech or music, of up to 4096 samples.
-    return (8, 11, 16, 32, 128, 4, 2, 1, 4800, 6111)
+    # Waves that hold a few frames of speech or music, of up to 4096 samples, where nothing else
+    # runs: [samples], [batch, samples] and [batch, samples, parts], one such axis for each input.
+    waves = (4800, 6111) if axis == int(rank > 1) else ()
+    return (8, 11, 16, 32, 128, 4, 2, 1, *waves)
 
 
 def _bind(specs: Sequence[InputSpec], sizes: Mapping[str, int]) -> Binding:

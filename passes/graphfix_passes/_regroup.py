@@ -96,15 +96,10 @@ def _solve(
         return None
     whole = prod(target)
     choices: list[list[Size]] = []
-    plain: list[list[Size]] = []
     for k, size in enumerate(target):
         new = quotient(elements, whole // size)
         if isinstance(new, Poly) and original(new) == size and _is_integral(new):
             choices.append([*target[:k], new, *target[k + 1 :]])
-            if names(new) == {str(new)}:
-                plain.append(choices[-1])
-    if len(plain) == 1 and sum(dim != 1 for dim in source) == 1:
-        return plain[0]  # 6*batch that was [6, 2] is [6, batch] rather than [3*batch, 2]
     if choices:
         return choices[-1] if _is_innermost(source) else choices[0]
     return _by_factors(elements, target, original, order)

@@ -169,6 +169,12 @@ class Thaw:
         rows = array.reshape(*array.shape[:axis], -1, count, *array.shape[axis + 1 :])
         if not (rows == rows.take([0], axis)).all():
             return None
+        columns = array.reshape(*array.shape[:axis], count, -1, *array.shape[axis + 1 :])
+        if (columns == columns.take([0], axis)).all():
+            raise Stuck(
+                f"the rows of {value.name} may belong to {units}, or repeat for each; export with "
+                f"another size than {self.original(units)}"
+            )
         repeats: list[Size] = [1] * array.ndim
         repeats[axis] = floor_division(units, 1)
         block = self.rw.const(array.take(range(count), axis))
